@@ -22,9 +22,13 @@ from robovalue_ros.contracts.validate import FrozenMapping, require
 from robovalue_ros.data.atomic import sync_folder
 
 ROWS_FILE = "hdf5_to_vjepa_value_map.jsonl"
-Stage = Literal["scan_success_len", "success_ref", "seg_success_ref", "distance", "segmatch_score"]
+Stage = Literal[
+    "scan_success_len", "success_ref", "seg_success_ref", "distance", "segmatch_score", "causal"
+]  # fmt: skip
 Status = Literal["written", "reused", "skipped", "error"]
 Reason = Literal["trim_none", "too_long", "no_windows"]
+# Stages that write values; `causal` is ours alone.
+SCORING = ("distance", "segmatch_score", "causal")
 FIXED = ("hdf5", "stage", "status")
 # What a row must say besides, by status.
 NEEDS = {"written": "out_npz", "reused": "out_npz", "skipped": "reason", "error": "error"}
@@ -57,7 +61,7 @@ class Row:
         clash = [name for name in FIXED if name in details]
         require(not clash, "details", "names beside hdf5, stage and status", clash)
         # References and scans skip or fail but write nothing, so only scoring names a file.
-        scored = self.stage in ("distance", "segmatch_score")
+        scored = self.stage in SCORING
         if scored or self.status in ("skipped", "error"):
             needed = NEEDS[self.status]
             require(needed in details, "details", f"{needed} of a {self.status} row", "none")

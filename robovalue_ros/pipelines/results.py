@@ -1,0 +1,98 @@
+"""What an output folder of `robovalue value estimate` holds, ours or of today's tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from robovalue_ros.contracts.errors import DataError
+from robovalue_ros.contracts.types import Finding
+from robovalue_ros.data.value_store.causal import CAUSAL_FOLDER, CausalValues, read_causal
+from robovalue_ros.data.value_store.episode import EpisodeValues, read_values
+from robovalue_ros.data.value_store.naming import VALUES_FOLDER
+from robovalue_ros.data.value_store.rows import ROWS_FILE, SCORING, Row, read_rows
+from robovalue_ros.pipelines.recordings import Recording
+
+THERE = ("written", "reused", "ok", "hit")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredEpisode:
+    """A recording with what was stored about it; at least one of the two curves is there.
+
+    name: of its files, relative, without `.npz`. hindsight: the curve that knew outcome and length.
+    causal: what a live stream would have said.
+    """
+
+    name: str
+    recording: Recording
+    task: str
+    success: bool | None
+    hindsight: EpisodeValues | None
+    causal: CausalValues | None
+
+
+def scored_episodes(out: Path) -> tuple[tuple[ScoredEpisode, ...], tuple[Finding, ...]]:
+    """Read every scored episode of a folder, in the order in which they were first scored.
+
+    Damaged files become findings. Raises DataError when there is nothing to read.
+    """
+    rows = _latest(read_rows(out / ROWS_FILE))
+    found: list[ScoredEpisode] = []
+    findings: list[Finding] = []
+    for name, row in rows.items():
+        try:
+            episode = _read(out, name, row)
+        except DataError as problem:
+            advice = "Run the estimate again; the file is made anew."
+            findings.append(Finding("error", name, str(problem), advice))
+            continue
+        if episode is not None:
+            found.append(episode)
+    if not found:
+        raise DataError(
+            out, "holds no scored episode", "a folder written by `robovalue value estimate`",
+            findings[0].found if findings else "",
+        )  # fmt: skip
+    return tuple(found), tuple(findings)
+
+
+def _latest(rows: tuple[Row, ...]) -> dict[str, Row]:
+    """Return the last row of each result file, in order of first appearance."""
+    latest: dict[str, Row] = {}
+    for row in rows:
+        if row.stage in SCORING and row.status in THERE and "out_npz" in row.details:
+            name = _file_name(str(row.details["out_npz"]))
+            latest[name] = row
+    return latest
+
+
+def _file_name(out_npz: str) -> str:
+    """Return a result file's name below its folder, wherever the output folder lies by now."""
+    parts = Path(out_npz).parts
+    for folder in (VALUES_FOLDER, CAUSAL_FOLDER):
+        if folder in parts:
+            at = len(parts) - 1 - parts[::-1].index(folder)
+            return Path(*parts[at + 1 :]).as_posix().removesuffix(".npz")
+    return Path(out_npz).name.removesuffix(".npz")
+
+
+def _read(out: Path, name: str, row: Row) -> ScoredEpisode | None:
+    values, stream = (out / folder / f"{name}.npz" for folder in (VALUES_FOLDER, CAUSAL_FOLDER))
+    hindsight = read_values(values) if values.is_file() else None
+    causal = read_causal(stream) if stream.is_file() else None
+    path = Path(row.hdf5)
+    data = Path(str(row.details.get("data", path)))
+    episode_id = str(row.details.get("episode", path.stem))
+    if hindsight is not None:
+        source, task = str(hindsight.meta["source"]), str(hindsight.meta["task"])
+        success: bool | None = bool(hindsight.meta["is_success"])
+    elif causal is not None:
+        source, task, success = causal.source, causal.task, causal.success
+    else:
+        return None
+    if causal is not None:
+        success = causal.success  # it alone can say that nobody told
+    return ScoredEpisode(
+        name, Recording(source, data, episode_id, path), task, success, hindsight, causal
+    )
