@@ -5,12 +5,18 @@ Everything is imported when it is asked for, so that a tool pays only for what i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from robovalue_ros.contracts.ports import EpisodeReader, EpisodeWriter
+from robovalue_ros.contracts.errors import ConfigError, nearest
+from robovalue_ros.contracts.ports import EpisodeReader, EpisodeWriter, FrameEncoder
 from robovalue_ros.contracts.tools import ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from robovalue_ros.backends.encoders.choice import EncoderChoice
+    from robovalue_ros.value.pixels.network import PixelNetwork
 
 READERS = {
     "hdf5": "robovalue_ros.data.hdf5.aloha:AlohaReader",
@@ -52,6 +58,46 @@ def make_writer(options: WriteOptions) -> EpisodeWriter:
     """Build the writer of a format."""
     writer: EpisodeWriter = _load(WRITERS[options.format])(options)
     return writer
+
+
+def make_encoder(name: str, config: Any) -> FrameEncoder:
+    """Build an encoder with weights; config: see `registry.ENCODER_CONFIGS`.
+
+    Raises ConfigError, DataError for weights that cannot be used, MissingExtra.
+    """
+    from robovalue_ros.backends.encoders.registry import ENCODERS
+
+    if name not in ENCODERS:
+        raise ConfigError(f"unknown encoder {name!r}", hint=nearest(name, ENCODERS))
+    encoder: FrameEncoder = _load(ENCODERS[name])(config)
+    return encoder
+
+
+def make_encoders(
+    choice: EncoderChoice, cameras: Sequence[str], network: PixelNetwork | None = None
+) -> dict[str, FrameEncoder]:
+    """Return the encoder of each camera; those with weights serve all cameras at once.
+
+    network: of a fitted value model; `pixels` needs it, since each camera looks with weights of
+    its own. Raises what `make_encoder` raises, ConfigError for a camera the network lacks.
+    """
+    if choice.encoder != "pixels":
+        from robovalue_ros.backends.encoders.choice import encoder_config
+
+        return dict.fromkeys(cameras, make_encoder(choice.encoder, encoder_config(choice)))
+    if network is None:
+        raise ConfigError(
+            "the encoder pixels has no weights of its own", "a model of `robovalue value fit`"
+        )
+    from robovalue_ros.backends.encoders.pixels import PixelsEncoder
+
+    for camera in cameras:
+        if camera not in network.cameras:
+            raise ConfigError(
+                f"the value model does not know the camera {camera!r}",
+                hint=nearest(camera, network.cameras),
+            )
+    return {name: PixelsEncoder(network, network.cameras.index(name)) for name in cameras}
 
 
 def _load(target: str) -> Any:

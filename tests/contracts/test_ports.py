@@ -26,7 +26,23 @@ def tiny_vjepa2() -> ports.FrameEncoder:
     return build_vjepa2(VJepa2EncoderConfig(weights, img_size=64, num_frames=8, heads=4))
 
 
-ENCODERS: list[Callable[[], ports.FrameEncoder]] = [fakes.FakeEncoder, tiny_vjepa2]
+def untrained_pixels() -> ports.FrameEncoder:
+    """The weights-free encoder with random weights, looking with its second camera."""
+    from robovalue_ros.backends.encoders.pixels import PixelsEncoder
+    from robovalue_ros.value.pixels.network import PixelNetwork
+    from robovalue_ros.value.pixels.training import initial_weights
+
+    cameras = ("cam_high", "cam_left_wrist")
+    return PixelsEncoder(
+        PixelNetwork(cameras, initial_weights(cameras, np.random.default_rng(0))), 1
+    )
+
+
+ENCODERS: list[Callable[[], ports.FrameEncoder]] = [
+    fakes.FakeEncoder,
+    tiny_vjepa2,
+    untrained_pixels,
+]
 TRACKERS: list[Callable[[], ports.PointTracker]] = [fakes.FakeTracker]
 SCORERS: list[Callable[[], ports.ImageTextScorer]] = [fakes.FakeScorer]
 PLANNERS: list[Callable[[], ports.Planner]] = [fakes.FakePlanner]
