@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from robovalue_ros.contracts.errors import ConfigError, ContractError
 from robovalue_ros.contracts.frames import ArrayFrames
 from robovalue_ros.contracts.types import Frame
-from robovalue_ros.value.stream.fitting import fit_value_model
+from robovalue_ros.value.stream.fitting import fit_value_model, training_steps
 from robovalue_ros.value.stream.live import ValueStream, score_causal, stream_samples
 from robovalue_ros.value.stream.model import ValueModel
 from robovalue_ros.value.stream.options import FitOptions
@@ -243,4 +243,11 @@ def test_what_cannot_be_fitted_is_named(demos) -> None:
     with pytest.raises(ContractError, match="increasing"):
         fit_value_model([(first.pictures, first.stamps_ns[::-1].copy())], options, rng)
     with pytest.raises(ConfigError, match="steps"):
-        fit_value_model([], FitOptions(steps=0), rng)
+        fit_value_model([], FitOptions(steps=-1), rng)
+
+
+def test_training_is_as_long_as_demonstrations_ask() -> None:
+    assert training_steps(FitOptions(steps=17), [5000]) == 17
+    assert training_steps(FitOptions(), [90, 120, 400]) == 1200
+    assert training_steps(FitOptions(), [10, 12]) == 300
+    assert training_steps(FitOptions(), [9000]) == 6000

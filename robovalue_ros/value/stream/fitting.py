@@ -25,6 +25,8 @@ from robovalue_ros.value.stream.options import FitOptions
 
 FEWEST_DEMOS = 2
 FEWEST_FRAMES = 8
+STEPS_PER_FRAME = 10
+FEWEST_STEPS, MOST_STEPS = 300, 6000
 WINDOW_S = 0.5
 STILL_SHARE = 0.3
 STILL_QUANTILE = 0.2
@@ -60,7 +62,8 @@ def fit_value_model(
         demos.append(_demonstration(given[0], cameras, stamps[-1], options.made_up))
     require(len(demos) >= FEWEST_DEMOS, "demonstrations", f"at least {FEWEST_DEMOS}", len(demos))
     shares = SceneShares() if options.made_up else SceneShares(0.0, 0.0, 0.0)
-    training = TrainingOptions(options.steps, options.batch, shares=shares)
+    steps = training_steps(options, [len(times) for times in stamps])
+    training = TrainingOptions(steps, options.batch, shares=shares)
     network = train_network(cameras, demos, training, rng, progress)
     features = [demo_features(network, demo.pictures) for demo in demos]
     banks = tuple(
@@ -77,6 +80,14 @@ def fit_value_model(
         dwell_s=options.dwell_s,
     )
     return ValueModel(network, banks, rules)
+
+
+def training_steps(options: FitOptions, lengths: Sequence[int]) -> int:
+    """Return how many steps to train; lengths: frames of each demonstration."""
+    if options.steps > 0:
+        return options.steps
+    wanted = STEPS_PER_FRAME * float(np.median(lengths))
+    return int(np.clip(round(wanted), FEWEST_STEPS, MOST_STEPS))
 
 
 def _checked(given: Given, cameras: tuple[str, ...], where: str) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ class FitOptions:
     """How a value model is made. The defaults were measured; see benchmarks/value_study."""
 
     steps: int = option(
-        1200, "training steps; about ten per frame of a usual demonstration", low=1, high=100_000
+        0, "training steps; 0: about ten per frame of a usual demonstration", low=0, high=100_000
     )
     batch: int = option(32, "scenes per training step", low=1, high=4096)
     made_up: bool = option(
