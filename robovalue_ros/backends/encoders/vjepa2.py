@@ -75,6 +75,11 @@ class VJepa2Encoder:
     def clip_frames(self) -> int:
         return self._shape.num_frames
 
+    @property
+    def clips_per_pass(self) -> int:
+        """How many clips fill every device once."""
+        return self._batch * len(self._devices)
+
     def encode(self, clips: Image) -> NDArray[np.float32]:
         """Turn clips (B, T, H, W, 3) uint8 RGB into (B, dim); row i depends on clip i only."""
         require_clips(clips, self.clip_frames)

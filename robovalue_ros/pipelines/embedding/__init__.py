@@ -1,0 +1,1 @@
+"""From clips of many recordings to vectors, each computed once and kept."""
