@@ -22,5 +22,9 @@ COMMANDS: dict[str, Command] = {
     "data convert": Command("copy episodes into another format", f"{_CLI}.data_convert:run"),
     "data compare": Command("tell whether two data sets are the same", f"{_CLI}.data_compare:run"),
     "sim record": Command("record episodes in the embedded simulator", f"{_CLI}.sim_record:run"),
+    "value fit": Command("learn a value model from demonstrations", f"{_CLI}.value_fit:run"),
+    "value estimate": Command(
+        "score recorded episodes against demonstrations", f"{_CLI}.value_estimate:run"
+    ),
     "report": Command("make one HTML page of episodes to look at", f"{_CLI}.report:run"),
 }
