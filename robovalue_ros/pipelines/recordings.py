@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from robovalue_ros.contracts.ports import EpisodeReader
-from robovalue_ros.contracts.types import Episode, Finding
+from robovalue_ros.contracts.types import Episode, Finding, Frame
 
 Opener = Callable[[Path], EpisodeReader]
 """Opens a file or data set; a door passes `wiring.open_reader` with its reading options."""
@@ -34,6 +34,14 @@ class Recording:
         return self.path == self.data
 
 
+def episode_frames(episode: Episode, cameras: Sequence[str] | None = None) -> Iterator[Frame]:
+    """Yield the moments of an episode in order, with the images of some or all cameras."""
+    names = tuple(episode.cameras) if cameras is None else tuple(cameras)
+    streams = [episode.cameras[name].iterate() for name in names]
+    for stamp, *images in zip(episode.stamps_ns.tolist(), *streams, strict=True):
+        yield Frame(stamp, dict(zip(names, images, strict=True)))
+
+
 class Readers:
     """Opens recordings and keeps the readers that were used last."""
 
@@ -41,6 +49,18 @@ class Readers:
         self._opener = opener
         self._kept: OrderedDict[Path, EpisodeReader] = OrderedDict()
         self._findings: dict[Finding, None] = {}
+        self._versions: dict[Path, tuple[int, int]] = {}
+
+    def version(self, data: Path) -> tuple[int, int]:
+        """Return bytes and newest time of change (ns) of a file or data set, looked up once."""
+        if data not in self._versions:
+            files = [data] if data.is_file() else sorted(data.rglob("*"))
+            seen = [file.stat() for file in files if file.is_file()]
+            self._versions[data] = (
+                sum(status.st_size for status in seen),
+                max((status.st_mtime_ns for status in seen), default=0),
+            )
+        return self._versions[data]
 
     def of(self, data: Path) -> EpisodeReader:
         """Return the reader of a file or data set; raises DataError."""

@@ -62,12 +62,12 @@ def _latest(rows: tuple[Row, ...]) -> dict[str, Row]:
     latest: dict[str, Row] = {}
     for row in rows:
         if row.stage in SCORING and row.status in THERE and "out_npz" in row.details:
-            name = _file_name(str(row.details["out_npz"]))
+            name = file_name_of(str(row.details["out_npz"]))
             latest[name] = row
     return latest
 
 
-def _file_name(out_npz: str) -> str:
+def file_name_of(out_npz: str) -> str:
     """Return a result file's name below its folder, wherever the output folder lies by now."""
     parts = Path(out_npz).parts
     for folder in (VALUES_FOLDER, CAUSAL_FOLDER):

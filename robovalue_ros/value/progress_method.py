@@ -106,10 +106,17 @@ def score_progress(
     all episodes of the call. config: options of scoring that differ from those of the fit.
     """
     options = model.config if config is None else config
-    measured = [_measure(model, episode, options) for episode in episodes]
-    ranges = _ranges(measured, options)
+    measured = [measure_progress(model, episode, options) for episode in episodes]
+    return value_progress(model.warp, measured, options)
+
+
+def value_progress(
+    warp: Warp, measured: Sequence[ProgressCurve | NotScored], config: ProgressConfig
+) -> tuple[ProgressCurve | NotScored, ...]:
+    """Fill in the values of measured episodes, in order; the sigmoid's range spans all of them."""
+    ranges = _ranges(measured, config)
     return tuple(
-        m if isinstance(m, NotScored) else _valued(m, ranges[m.task], model.warp, options)
+        m if isinstance(m, NotScored) else _valued(m, ranges[m.task], warp, config)
         for m in measured
     )
 
@@ -154,10 +161,10 @@ def _fit_warp(
     ), used
 
 
-def _measure(
+def measure_progress(
     model: ProgressModel, episode: EmbeddedEpisode, config: ProgressConfig
 ) -> ProgressCurve | NotScored:
-    """Return distances per frame; the value is filled in when all episodes are measured."""
+    """Return distances per frame and no value yet; `value_progress` fills it in."""
     if episode.task not in model.groups:
         known = nearest(episode.task, model.groups)
         return NotScored(episode.id, f"no reference episode has the task {episode.task!r}. {known}")

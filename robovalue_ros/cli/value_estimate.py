@@ -1,0 +1,44 @@
+"""`robovalue value estimate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from rich.console import Console
+
+from robovalue_ros.cli.console import BarProgress, print_findings
+from robovalue_ros.cli.options import parse
+from robovalue_ros.pipelines.estimate.config import EstimateConfig
+from robovalue_ros.pipelines.estimate.run import EstimateResult, estimate
+from robovalue_ros.wiring import make_encoders, open_reader
+
+ABOUT = """Score recorded episodes against successful demonstrations: for every frame, how far the
+task has come. An interrupted run continues where it stopped when the same command is given again.
+
+Example: robovalue value estimate --teleop-hdf5-dir demos/ --rollouts-hdf5-dir rollouts/
+--out-cache-dir values/ --camera-mode both --causal"""
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command; returns its exit code: 2 when no episode has values at the end."""
+    config = parse(EstimateConfig, words, "robovalue value estimate", ABOUT)
+    with BarProgress() as progress:
+        result = estimate(
+            config, partial(open_reader, options=config.read), make_encoders, progress=progress
+        )
+    _print(result)
+    return 0 if result.counts["written"] + result.counts["reused"] else 2
+
+
+def _print(result: EstimateResult) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    counts = ", ".join(
+        f"{result.counts[name]} {name}" for name in ("written", "reused", "skipped", "error")
+    )
+    computed, reused = result.embedded
+    console.print(f"{result.references} demonstrations; {counts}: {result.out}", markup=False)
+    if computed + reused:
+        console.print(f"embeddings: {computed} computed, {reused} from the cache")
+    if result.findings:
+        print_findings(result.findings, console)

@@ -1,0 +1,270 @@
+"""One run of `robovalue value estimate`, from folders of episodes to files of values."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robovalue_ros.backends.encoders.choice import EncoderChoice
+from robovalue_ros.contracts.config import to_mapping
+from robovalue_ros.contracts.ports import FrameEncoder
+from robovalue_ros.contracts.progress import Progress, SilentProgress
+from robovalue_ros.contracts.types import Finding
+from robovalue_ros.data.atomic import write_json
+from robovalue_ros.data.embedding_cache.legacy_names import SAMPLING_POLICY, LegacyEncoder
+from robovalue_ros.data.embedding_cache.store import EmbeddingStore
+from robovalue_ros.data.value_store.causal import CAUSAL_FOLDER
+from robovalue_ros.data.value_store.metadata import METADATA_FILE
+from robovalue_ros.data.value_store.naming import VALUES_FOLDER
+from robovalue_ros.data.value_store.reports import write_report
+from robovalue_ros.data.value_store.rows import ROWS_FILE
+from robovalue_ros.data.value_store.value_model import read_value_model
+from robovalue_ros.pipelines.embedding.service import Embedder
+from robovalue_ros.pipelines.estimate.causal import CausalTarget, run_causal
+from robovalue_ros.pipelines.estimate.config import EstimateConfig
+from robovalue_ros.pipelines.estimate.context import RunContext
+from robovalue_ros.pipelines.estimate.embedded import SeriesEmbedder
+from robovalue_ros.pipelines.estimate.journal import Journal
+from robovalue_ros.pipelines.estimate.method_run import MethodRun
+from robovalue_ros.pipelines.estimate.outputs import RUN_FILE, clear, result_names
+from robovalue_ros.pipelines.estimate.prepare import Prepared
+from robovalue_ros.pipelines.estimate.progress_run import ProgressRun
+from robovalue_ros.pipelines.estimate.references import ReferenceSet, choose_references, ready
+from robovalue_ros.pipelines.estimate.score import Scoring
+from robovalue_ros.pipelines.estimate.segment_run import SegmentRun
+from robovalue_ros.pipelines.estimate.sources import list_recordings
+from robovalue_ros.pipelines.estimate.value_model import needs_value_model, value_model
+from robovalue_ros.pipelines.recordings import Opener, Readers, Recording
+from robovalue_ros.value.config import ProgressConfig
+from robovalue_ros.value.identity import config_id
+from robovalue_ros.value.pixels.network import PixelNetwork
+from robovalue_ros.value.stream.live import ValueStream
+from robovalue_ros.value.stream.model import ValueModel
+
+DEFAULT_PROGRESS = SilentProgress()
+EncoderMaker = Callable[
+    [EncoderChoice, Sequence[str], PixelNetwork | None], Mapping[str, FrameEncoder]
+]
+"""Builds the encoder of each camera; a door passes `wiring.make_encoders`."""
+
+
+@dataclass(frozen=True)
+class EstimateResult:
+    """What a run did. counts: scored recordings by status. embedded: clips computed and reused."""
+
+    out: Path
+    counts: Counter[str]
+    findings: tuple[Finding, ...]
+    references: int
+    embedded: tuple[int, int]
+
+
+def estimate(
+    config: EstimateConfig,
+    opener: Opener,
+    make_encoders: EncoderMaker,
+    *,
+    progress: Progress = DEFAULT_PROGRESS,
+) -> EstimateResult:
+    """Score every recording that the options name and write all files; resumes by itself.
+
+    A recording that cannot be used is entered in the journal and passed over. Raises ConfigError,
+    DataError when nothing can be done at all.
+    """
+    config.method()  # impossible options end the run before it touches anything
+    if config.overwrite:
+        clear(config.out_cache_dir)
+    readers = Readers(opener)
+    try:
+        with Journal(config.out_cache_dir, progress) as journal:
+            run = _Run(config, readers, make_encoders, journal, progress)
+            run.work()
+            journal.find(*readers.findings())
+            return EstimateResult(
+                config.out_cache_dir, journal.counts, journal.findings,
+                len(run.references.usable), run.embedded,
+            )  # fmt: skip
+    finally:
+        readers.close()
+
+
+class _Run:
+    def __init__(
+        self,
+        config: EstimateConfig,
+        readers: Readers,
+        make_encoders: EncoderMaker,
+        journal: Journal,
+        progress: Progress,
+    ) -> None:
+        self._config, self._readers, self._make_encoders = config, readers, make_encoders
+        self._journal, self._progress = journal, progress
+        self.embedded = (0, 0)
+        lists = list_recordings(config, readers)
+        journal.find(*lists.findings)
+        self.references: ReferenceSet = choose_references(lists, readers, config, journal, progress)
+        from_rollouts = config.success_mode == "rollouts_shortest_p"
+        self._recordings = lists.to_score(config, self.references.chosen if from_rollouts else ())
+        self._names = result_names(config.out_cache_dir, self._recordings)
+
+    def work(self) -> None:
+        config = self._config
+        model_file, model = None, None
+        if needs_value_model(config):
+            model_file, model = value_model(
+                config, self.references, self._readers, self._journal, self._progress
+            )
+        if config.hindsight:
+            self._hindsight(model)
+        if model_file is not None and config.causal:
+            self._causal(model_file)
+
+    def _hindsight(self, model: ValueModel | None) -> None:
+        config, progress = self._config, self._progress
+        encoders = self._encoders(model)
+        store = EmbeddingStore(config.embedding_root)
+        embedder = Embedder(encoders, store, config.embedding, progress)
+        context = self._context(encoders)
+        method = _method_run(context)
+        self._write_run_file(encoders)
+        with progress.stage("reading episodes", len(self._recordings)) as tick:
+            scored: list[Prepared] = []
+            for recording in self._recordings:
+                found = ready(recording, self._readers, config, self._journal, method.stage)
+                if found is not None:
+                    scored.append(found)
+                tick(1)
+        files = self._files(VALUES_FOLDER)
+        scoring = Scoring(
+            config, method, self.references,
+            SeriesEmbedder(encoders, embedder, config, self._journal), self._journal, progress,
+            {item.key: files[item.recording] for item in scored},
+        )  # fmt: skip
+        with progress.stage("episodes", len(scored)) as tick:
+            scoring.run(scored, tick)
+        embedder.close()
+        self.embedded = (embedder.computed, embedder.reused)
+        self._journal.find(*embedder.findings)
+        facts = self._facts(context, encoders, len(scored))
+        write_report(config.out_cache_dir / METADATA_FILE, method.metadata(scoring.model, facts))
+
+    def _causal(self, model_file: Path) -> None:
+        files = self._files(CAUSAL_FOLDER)
+        targets = [CausalTarget(recording, files[recording]) for recording in self._recordings]
+        with self._progress.stage("causal curves", len(targets)) as tick:
+            run_causal(
+                targets, self._readers, functools.partial(_stream_of, model_file), self._journal,
+                tick, workers=self._config.embedding.threads,
+            )  # fmt: skip
+
+    def _files(self, folder: str) -> dict[Recording, Path]:
+        root = self._config.out_cache_dir / folder
+        names = zip(self._recordings, self._names, strict=True)
+        return {recording: root / name for recording, name in names}
+
+    def _encoders(self, model: ValueModel | None) -> dict[str, FrameEncoder]:
+        """Return the encoder of each role, for the cameras that the demonstrations have."""
+        names = self.references.usable[0].names
+        network = None if model is None else model.network
+        made = self._make_encoders(
+            self._config.encoder_choice(), tuple(names.values()),
+            network if self._config.encoder_name == "pixels" else None,
+        )  # fmt: skip
+        return {role: made[name] for role, name in names.items()}
+
+    def _context(self, encoders: Mapping[str, FrameEncoder]) -> RunContext:
+        config = self._config
+        return RunContext(
+            config, self.references.told, config_id(embed_cfg(config, encoders)),
+            _clip_frames(encoders), _training_device(config), _now(), self._journal,
+        )  # fmt: skip
+
+    def _write_run_file(self, encoders: Mapping[str, FrameEncoder]) -> None:
+        """Keep what later tools need to find the embeddings of this run."""
+        told = {
+            role: {"id": item.encoder_id, "dim": item.dim, "clip_frames": item.clip_frames}
+            for role, item in encoders.items()
+        }
+        content = {"config": to_mapping(self._config), "encoders": told}
+        write_json(self._config.out_cache_dir / RUN_FILE, content)
+
+    def _facts(
+        self, context: RunContext, encoders: Mapping[str, FrameEncoder], scored: int
+    ) -> dict[str, Any]:
+        config, counts = self._config, self._journal.counts
+        root = config.embedding_root
+        return {
+            "created_at": context.created_at, "out_cache_dir": str(config.out_cache_dir),
+            "teleop_hdf5_dir": _text(config.teleop_hdf5_dir),
+            "rollouts_hdf5_dir": _text(config.rollouts_hdf5_dir),
+            "dataset_hdf5_dir": _text(config.dataset_hdf5_dir),
+            "intervention_hdf5_dir": _text(config.intervention_hdf5_dir),
+            "success_mode": config.success_mode, "shortest_p": config.shortest_p,
+            "score_sources": config.score_sources, "epsilon": config.epsilon,
+            "trim_signal": config.trim_signal, "max_episode_len": config.max_episode_len,
+            "vjepa_ckpt": _text(config.vjepa_ckpt), "vjepa_img_size": config.vjepa_img_size,
+            "vjepa_num_frames": context.clip_frames, "device": config.device,
+            "enable_fp16": config.enable_fp16, "embed_batch_size": config.embed_batch_size,
+            "embed_cache_root": str(root), "embed_cache_dir": str(EmbeddingStore(root).root),
+            "embed_cache_cfg_id": context.embed_cfg_id,
+            "embed_cache_cfg": embed_cfg(config, encoders),
+            "hdf5_to_vjepa_value_map": str(config.out_cache_dir / ROWS_FILE),
+            "num_scoring_episodes": scored,
+            "num_success_ref_episodes": len(self.references.usable), "written": counts["written"],
+            "reused": counts["reused"], "skipped": counts["skipped"], "errors": counts["error"],
+        }  # fmt: skip
+
+
+def embed_cfg(config: EstimateConfig, encoders: Mapping[str, FrameEncoder]) -> dict[str, Any]:
+    """Return what the id of embeddings is made of; today's, where stored results are to match."""
+    if config.compatible and config.encoder_name == "vjepa2" and config.vjepa_ckpt is not None:
+        frames = _clip_frames(encoders)
+        old = LegacyEncoder(config.vjepa_ckpt, config.vjepa_img_size or 384, frames, config.epsilon)
+        return dict(old.config())
+    return {
+        "encoders": {role: encoder.encoder_id for role, encoder in encoders.items()},
+        "epsilon": float(config.epsilon), "frame_sampling_policy": SAMPLING_POLICY,
+    }  # fmt: skip
+
+
+def read_run_file(out: Path) -> dict[str, Any]:
+    """Return what a run kept about itself: its configuration and its encoders."""
+    content: dict[str, Any] = json.loads((out / RUN_FILE).read_bytes())
+    return content
+
+
+def _method_run(context: RunContext) -> MethodRun[Any, Any]:
+    options = context.config.method()
+    if isinstance(options, ProgressConfig):
+        return ProgressRun(context, options)
+    return SegmentRun(context, options)
+
+
+def _clip_frames(encoders: Mapping[str, FrameEncoder]) -> int:
+    return next(iter(encoders.values())).clip_frames
+
+
+def _training_device(config: EstimateConfig) -> str:
+    if config.value_method != "segment_match50" or config.segment_match_score != "diffusion":
+        return "cpu"
+    from robovalue_ros.backends.encoders.devices import resolve_devices
+
+    return str(resolve_devices(config.encoder_choice().run.devices)[0])
+
+
+def _stream_of(model_file: Path) -> ValueStream:
+    return ValueStream(read_value_model(model_file).model)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
