@@ -26,5 +26,8 @@ COMMANDS: dict[str, Command] = {
     "value estimate": Command(
         "score recorded episodes against demonstrations", f"{_CLI}.value_estimate:run"
     ),
+    "value view": Command(
+        "look at one scored episode beside its value curve", f"{_CLI}.value_view:run"
+    ),
     "report": Command("make one HTML page of episodes to look at", f"{_CLI}.report:run"),
 }

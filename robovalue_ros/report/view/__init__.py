@@ -1,0 +1,1 @@
+"""A value curve beside the pictures it speaks of: still, video and window."""
