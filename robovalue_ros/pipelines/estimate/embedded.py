@@ -53,7 +53,7 @@ class SeriesEmbedder:
             parts: dict[str, tuple[NDArray[np.bool_], Vectors]] = {}
             try:
                 for role, encoder in self._encoders.items():
-                    found, vectors = _taken(stored, series, role, encoder.dim)
+                    found, vectors = taken(stored, series, role, encoder.dim)
                     parts[role] = (found, vectors)
                     missing = series.only(~found)
                     indices = missing.indices(prepared.span, encoder.clip_frames)
@@ -93,7 +93,7 @@ def legacy_encoder(
     return old if old.folder(config.embedding_root).is_dir() else None
 
 
-def _taken(
+def taken(
     stored: StoredSeries, series: Series, role: str, dim: int
 ) -> tuple[NDArray[np.bool_], Vectors]:
     """Return which entries an old cache holds (N,), and their vectors (N, dim)."""
