@@ -142,6 +142,11 @@ def file_digest(path: Path) -> str:
     return digest
 
 
+def forget() -> None:
+    """Forget every checksum, as a new process would."""
+    _digest.cache_clear()
+
+
 def _state(path: Path) -> tuple[str, int, int, int, int, int]:
     status = path.stat()
     return (
