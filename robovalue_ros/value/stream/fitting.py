@@ -22,6 +22,7 @@ from robovalue_ros.value.pixels.training import TrainingOptions, train_network
 from robovalue_ros.value.stream.flags import change, coarse
 from robovalue_ros.value.stream.model import Rules, ValueModel
 from robovalue_ros.value.stream.options import FitOptions
+from robovalue_ros.value.stream.pixel_kind import PixelKnowledge
 
 FEWEST_DEMOS = 2
 FEWEST_FRAMES = 8
@@ -79,7 +80,7 @@ def fit_value_model(
         fall=options.fall,
         dwell_s=options.dwell_s,
     )
-    return ValueModel(network, banks, rules)
+    return ValueModel(PixelKnowledge(network, banks), rules)
 
 
 def training_steps(options: FitOptions, lengths: Sequence[int]) -> int:

@@ -10,8 +10,9 @@ import numpy as np
 
 from robovalue_ros.contracts.errors import ContractError
 from robovalue_ros.contracts.types import Frame, ValueCurve
-from robovalue_ros.value.pixels.network import Answer, Floats
+from robovalue_ros.value.pixels.network import Floats
 from robovalue_ros.value.pixels.shrink import shrink
+from robovalue_ros.value.stream.core import Answer, Core, Encoders
 from robovalue_ros.value.stream.flags import Declaration, Fall, Stillness, coarse
 from robovalue_ros.value.stream.model import ValueModel
 
@@ -38,7 +39,6 @@ class ValueSample:
 class Seen:
     """What one frame's cameras gave, by camera index."""
 
-    features: list[Floats | None]
     coarse: dict[int, Floats]
 
 
@@ -46,11 +46,14 @@ class ValueStream:
     """Pushes frames of one try at a task through a model. Memory does not grow.
 
     `reset` (or a new stream) begins the next try. Cameras that the model does not know are left
-    aside; a camera may be missing from any frame.
+    aside; a camera may be missing from any frame. encoders: by camera, for a model of the kind
+    `matching`, which looks every so often; in between its value holds. Raises ContractError unless
+    they are those with which the model was fitted.
     """
 
-    def __init__(self, model: ValueModel) -> None:
+    def __init__(self, model: ValueModel, encoders: Encoders | None = None) -> None:
         self._model = model
+        self._core: Core = model.knowledge.core(encoders)
         self.reset()
 
     @property
@@ -60,7 +63,9 @@ class ValueStream:
     def reset(self) -> None:
         """Forget everything seen: the next frame is the first of a new try."""
         rules = self._model.rules
-        self._begun: dict[int, Floats] = {}
+        self._core.reset()
+        self._answer: Answer | None = None
+        self._waited_s = 0.0
         self._start: float | None = None
         self._first_ns = self._last_ns = 0
         self._started = False
@@ -76,15 +81,20 @@ class ValueStream:
         seen = self._look(frame)
         if not seen.coarse:
             return ValueSample(frame.stamp_ns, self._value, False, False, True, False)
-        answer = self._model.network.answer(seen.features)
-        self._follow(answer, elapsed_s)
+        self._waited_s += elapsed_s
+        fresh = self._core.answer()
+        if fresh is not None:
+            self._answer = fresh
+            self._follow(fresh, self._waited_s)
+            self._waited_s = 0.0
+        answer = self._answer
         return ValueSample(
             frame.stamp_ns,
             self._value,
             stall=self._stillness(now_s, elapsed_s, seen.coarse),
             regression=self._fall(elapsed_s, self._value),
-            unknown=self._is_unknown(seen),
-            declared=self._declaration(now_s, answer.done),
+            unknown=answer is None or answer.unknown,
+            declared=answer is not None and self._declaration(now_s, answer.done),
         )
 
     def _tick(self, stamp_ns: int) -> float:
@@ -102,18 +112,15 @@ class ValueStream:
         return elapsed
 
     def _look(self, frame: Frame) -> Seen:
-        network = self._model.network
-        seen = Seen([None] * len(network.cameras), {})
-        for index, camera in enumerate(network.cameras):
-            image = frame.images.get(camera)
-            if image is None:
-                continue
-            picture = shrink(image)
-            if index not in self._begun:
-                self._begun[index] = network.begin(index, picture)
-            seen.features[index] = network.look(index, picture, self._begun[index])
-            seen.coarse[index] = coarse(picture)
-        return seen
+        images = {
+            index: frame.images[camera]
+            for index, camera in enumerate(self._model.cameras)
+            if camera in frame.images
+        }
+        pictures = {index: shrink(image) for index, image in images.items()}
+        if pictures:
+            self._core.look((frame.stamp_ns - self._first_ns) * 1e-9, images, pictures)
+        return Seen({index: coarse(picture) for index, picture in pictures.items()})
 
     def _follow(self, answer: Answer, elapsed_s: float) -> None:
         rules = self._model.rules
@@ -125,22 +132,20 @@ class ValueStream:
         gain = 1.0 if rules.smooth_s == 0.0 else 1.0 - math.exp(-elapsed_s / rules.smooth_s)
         self._value += gain * (share - self._value)
 
-    def _is_unknown(self, seen: Seen) -> bool:
-        return any(
-            features is not None and bank.novelty(features) > 1.0
-            for features, bank in zip(seen.features, self._model.banks, strict=True)
-        )
 
-
-def stream_samples(model: ValueModel, frames: Iterable[Frame]) -> list[ValueSample]:
+def stream_samples(
+    model: ValueModel, frames: Iterable[Frame], encoders: Encoders | None = None
+) -> list[ValueSample]:
     """Return the samples of a recorded try, made by a new stream."""
-    stream = ValueStream(model)
+    stream = ValueStream(model, encoders)
     return [stream.push(frame) for frame in frames]
 
 
-def score_causal(model: ValueModel, frames: Iterable[Frame]) -> ValueCurve:
+def score_causal(
+    model: ValueModel, frames: Iterable[Frame], encoders: Encoders | None = None
+) -> ValueCurve:
     """Return the curve of a recorded try: to the bit what a live stream would have given."""
-    samples = stream_samples(model, frames)
+    samples = stream_samples(model, frames, encoders)
     return ValueCurve(
         np.array([sample.value for sample in samples]),
         np.array([sample.stamp_ns for sample in samples], np.int64),
