@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -12,7 +13,7 @@ from robovalue_ros.cli.console import BarProgress
 from robovalue_ros.cli.options import parse
 from robovalue_ros.contracts.config import option
 from robovalue_ros.contracts.errors import ConfigError
-from robovalue_ros.contracts.tools import ReadOptions
+from robovalue_ros.contracts.tools import ColorOrder, ReadFormat, ReadOptions, Rotation
 from robovalue_ros.pipelines.view import (
     CurveChoice,
     FrameLoader,
@@ -29,6 +30,24 @@ picture or as a video. Keys: a / left and d / right step by 1, w / up and s / do
 s on), q or Esc quits; a click on the curve goes there.
 
 Example: robovalue value view --hdf5-path episode_0.hdf5 --cache-dir value_cache --out-png look.png"""
+
+
+def _as_read(name: str) -> Any:
+    """Declare an option that reading has under the same name everywhere."""
+    known = {item.name: item for item in fields(ReadOptions)}[name]
+    return field(default=known.default, metadata=known.metadata)
+
+
+@dataclass(frozen=True)
+class ViewReading:
+    """How the recording is read; its rate comes with `--fps` and its task from the scores."""
+
+    source_format: ReadFormat = _as_read("source_format")
+    color: ColorOrder = _as_read("color")
+    rotation: Rotation = _as_read("rotation")
+    topics: Path | None = _as_read("topics")
+    tolerance_ms: float | None = _as_read("tolerance_ms")
+    cameras: tuple[str, ...] | None = _as_read("cameras")
 
 
 @dataclass(frozen=True)
@@ -51,12 +70,16 @@ class ViewConfig:
     out_png: Path | None = option(None, "write a picture: frames in a strip above the curve")
     out_video: Path | None = option(None, "write an MP4: pictures and the curve with a marker")
     fps: float | None = option(
-        None, "frames per second of the video; default: the recording's own", low=0.01, high=1000.0
+        None,
+        "frames per second of the video, and of recordings that do not tell their rate; "
+        "default: the recording's own",
+        low=0.01,
+        high=1000.0,
     )
     repeat_interval_ms: int = option(
         50, "a key that is held steps again after so many milliseconds", low=1, high=10_000
     )
-    read: ReadOptions = option(ReadOptions, "how to read")
+    read: ViewReading = option(ViewReading, "how to read")
 
 
 def run(words: Sequence[str]) -> int:
@@ -65,7 +88,8 @@ def run(words: Sequence[str]) -> int:
     window = not (config.no_gui or config.out_png or config.out_video)
     if window:
         require_display()
-    reader = open_reader(config.hdf5_path, config.read)
+    told = {item.name: getattr(config.read, item.name) for item in fields(ViewReading)}
+    reader = open_reader(config.hdf5_path, ReadOptions(fps=config.fps, **told))
     try:
         shown = open_view(
             config.cache_dir, reader, config.hdf5_path, episode=config.episode, curve=config.curve,

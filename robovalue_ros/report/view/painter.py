@@ -57,18 +57,20 @@ class Painter:
     ) -> None:
         self.view, self._sharpness = view, sharpness
         fixed = HEAD_PX + GAP_PX + (FOOT_PX if foot else 0) + panel_height(view, 0)
-        pictures = PICTURE_PX * scale if shapes else LEAST_PICTURE
-        if size is not None:
-            width, height = (max(200, int(side / sharpness)) for side in size)
-            share = pictures / (pictures + plot_px)
-            pictures = max(LEAST_PICTURE, (height - fixed) * share)
-            plot_px = max(60, height - fixed - int(pictures))
-        else:
-            wide = sum(w / h for h, w in shapes) * pictures + GAP_PX * len(shapes)
+        wanted = PICTURE_PX * scale if shapes else LEAST_PICTURE
+        if size is None:
+            wide = sum(w / h for h, w in shapes) * wanted + GAP_PX * len(shapes)
             width = _even(max(LEAST_WIDTH, wide + READOUT_PX + LEFT + RIGHT))
-        self._boxes, pictures = _boxes(shapes, pictures, width - LEFT - RIGHT - READOUT_PX)
+        else:
+            width, height = (max(240, int(side / sharpness)) for side in size)
+            wanted = max(LEAST_PICTURE, (height - fixed) * wanted / (wanted + plot_px))
+        self._boxes, pictures = _boxes(shapes, wanted, width - LEFT - RIGHT - READOUT_PX)
+        if size is None:
+            height = _even(fixed + int(pictures) + plot_px)
+        else:
+            plot_px = max(LEAST_PICTURE, height - fixed - int(pictures))
+            height = max(height, fixed + int(pictures) + plot_px)
         top = HEAD_PX + int(pictures) + GAP_PX
-        height = _even(top + panel_height(view, plot_px) + (FOOT_PX if foot else 0))
         self._readout = (width - RIGHT - READOUT_PX + 24, HEAD_PX, READOUT_PX - 24, int(pictures))
         played, axes = self._drawn(width, height, top, plot_px, foot, faded=False)
         ahead, _ = self._drawn(width, height, top, plot_px, foot, faded=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,10 @@ class Sheet:
 
     def pixels(self) -> Image:
         """Draw and return the picture (H, W, 3)."""
-        self.figure.canvas.draw()
+        with warnings.catch_warnings():
+            # As in `png_bytes`: a missing glyph is drawn as a box, which says enough.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            self.figure.canvas.draw()
         drawn: Image = np.asarray(self.figure.canvas.buffer_rgba())[..., :3].copy()
         return drawn
 
