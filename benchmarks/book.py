@@ -60,13 +60,18 @@ def markdown(sheets: Sequence[Sheet]) -> str:
     parts = [
         "# Benchmarks\n",
         "Written by `make bench`. Machines differ and are shared: believe ratios, not absolute "
-        "times. A ratio is the median of paired runs, the range of the middle half in brackets.\n",
+        "times. A ratio is the median of paired runs, the range of the middle half in brackets. "
+        "What the value stream reaches on the simulator is a page of its own: "
+        "[value_study.md](value_study.md).\n",
         f"Machine: {machine_line()}.\n",
     ]
-    for sheet in sheets:
-        parts.append(f"## {sheet.title}\n\n`{sheet.command}`\n")
-        parts.append("| " + " | ".join(sheet.columns) + " |")
-        parts.append("|" + " --- |" * len(sheet.columns))
-        parts += ["| " + " | ".join(row) + " |" for row in sheet.rows]
-        parts.append(f"\n{sheet.note}\n" if sheet.note else "")
-    return "\n".join(parts)
+    return "\n".join(parts + [sheet_markdown(sheet) for sheet in sheets])
+
+
+def sheet_markdown(sheet: Sheet) -> str:
+    """Return one table under its title as text."""
+    rows = [sheet.columns, ["---"] * len(sheet.columns), *sheet.rows]
+    lines = [f"## {sheet.title}\n\n`{sheet.command}`\n" if sheet.command else f"## {sheet.title}\n"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    lines.append(f"\n{sheet.note}\n" if sheet.note else "")
+    return "\n".join(lines)
