@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -66,3 +68,27 @@ def write_episode(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def dinov2(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Build a small DINOv2 with random weights: 28 pixels, 8 frames, 18 numbers."""
+    transformers = pytest.importorskip("transformers")
+    from robovalue_ros.backends.encoders.config import DinoEncoderConfig
+    from robovalue_ros.backends.encoders.dino import build_dinov2
+
+    config = transformers.Dinov2Config(
+        hidden_size=18, num_hidden_layers=2, num_attention_heads=3, mlp_ratio=2, image_size=28,
+        patch_size=14,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("dinov2")
+    transformers.Dinov2Model(config).save_pretrained(folder)
+    settings = {
+        "do_resize": True, "do_rescale": True, "do_normalize": True, "rescale_factor": 1 / 255,
+        "image_mean": [0.5, 0.4, 0.3], "image_std": [0.5, 0.6, 0.7], "resample": 3,
+        "size": {"shortest_edge": 33}, "do_center_crop": True,
+        "crop_size": {"height": 28, "width": 28},
+    }  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return build_dinov2(DinoEncoderConfig(folder))

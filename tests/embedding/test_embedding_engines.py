@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from robovalue_ros.backends.encoders.config import RunConfig, VJepa2EncoderConfig
 from robovalue_ros.contracts.errors import ConfigError, DataError
+from robovalue_ros.contracts.fakes import FakeEncoder
 from robovalue_ros.data.embedding_cache.store import EmbeddingStore
 from robovalue_ros.pipelines.embedding.recipe import share_of
 from robovalue_ros.pipelines.embedding.service import (
@@ -83,8 +85,10 @@ def test_two_processes_fill_one_cache_at_the_same_time(
 ) -> None:
     for k in range(4):
         folder = write_episode(f"{k}_lift", 40 + k, seed=k).parent
-    alone = run(folder, tmp_path / "alone")
-    wanted = json.loads(alone.communicate("go\n", timeout=120)[0].splitlines()[-1])
+    encoder = FakeEncoder(4, 8)
+    alone = Embedder(dict.fromkeys(CAMERAS, encoder), None)
+    wanted = alone.embed(ask(folder))
+    clips = alone.computed + alone.reused
     both = [run(folder, tmp_path / "shared") for _ in range(2)]
     for process in both:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -93,11 +97,11 @@ def test_two_processes_fill_one_cache_at_the_same_time(
         process.stdin.write("go\n")
         process.stdin.flush()
     answers = [json.loads(p.communicate(timeout=120)[0].splitlines()[-1]) for p in both]
-    clips = wanted[1] + wanted[2]
-    for digest, computed, reused, damaged in answers:
-        assert digest == wanted[0] and damaged == 0 and computed + reused == clips
-    again = run(folder, tmp_path / "shared").communicate("go\n", timeout=120)[0]
-    assert json.loads(again.splitlines()[-1]) == [wanted[0], 0, clips, 0]
+    digest = hashlib.sha256(b"".join(v.tobytes() for v in wanted)).hexdigest()
+    for found, computed, reused, damaged in answers:
+        assert found == digest and damaged == 0 and computed + reused == clips
+    after = Embedder(dict.fromkeys(CAMERAS, encoder), EmbeddingStore(tmp_path / "shared"))
+    assert same(after.embed(ask(folder)), wanted) and (after.computed, after.reused) == (0, clips)
 
 
 @pytest.mark.slow
@@ -192,8 +196,6 @@ def test_memory_does_not_grow_with_the_recordings(bank_mb: int) -> None:
 def test_a_file_that_is_replaced_while_it_is_read_is_not_believed(
     write_episode: WriteEpisode, tmp_path: Path
 ) -> None:
-    from robovalue_ros.contracts.fakes import FakeEncoder
-
     class Replacing(FakeEncoder):
         def encode(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
             write_episode("0_lift", 12, seed=5)

@@ -154,6 +154,19 @@ def test_v_jepa_vectors_are_those_of_single_clips(
     assert equal(embedder(None, encoder).embed(requests), wanted)
 
 
+def test_networks_of_single_frames_see_each_frame_once(
+    dinov2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources: dict[str, FrameSource] = {f"r{k}": Counted(70 + k, k) for k in range(2)}
+    requests = asked(sources)
+    wanted = plainly(dinov2, requests)
+    frames: list[int] = []
+    encode = dinov2.encode_frames
+    monkeypatch.setattr(dinov2, "encode_frames", lambda f: (frames.append(len(f)), encode(f))[1])
+    assert equal(embedder(tmp_path, dinov2).embed(requests), wanted)
+    assert sum(frames) == 70 + 71
+
+
 @settings(deadline=None, max_examples=15)
 @given(
     lengths=st.lists(st.integers(2, 40), min_size=1, max_size=5),

@@ -101,10 +101,17 @@ class ImageEncoder:
         numbers: dict[bytes, int] = {}
         places = [numbers.setdefault(frame_digest(frame), len(numbers)) for frame in frames]
         first = np.unique(np.asarray(places, np.int64), return_index=True)[1]
-        features = self._runner.run(self._forwards, frames[first])
-        by_clip = features[places].reshape(*crops.shape[:2], self.dim)
-        mean: NDArray[np.float32] = by_clip.mean(axis=1, dtype=np.float64).astype(np.float32)
-        return mean
+        features = self.encode_frames(frames[first])
+        return self.pool(features[places].reshape(*crops.shape[:2], self.dim))
+
+    def encode_frames(self, frames: Image) -> NDArray[np.float32]:
+        """Turn prepared frames (N, S, S, 3) uint8 into features (N, dim), each for itself."""
+        return self._runner.run(self._forwards, frames)
+
+    def pool(self, features_BTD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn the features of the frames of B clips into their vectors (B, dim)."""
+        mean: NDArray[np.float64] = features_BTD.mean(axis=1, dtype=np.float64)
+        return mean.astype(np.float32)
 
     @cached_property
     def _forwards(self) -> tuple[Forward, ...]:

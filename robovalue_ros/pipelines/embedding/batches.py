@@ -1,11 +1,15 @@
-"""Clips of many recordings, handed to the network in full batches."""
+"""Clips of many recordings, handed to the network in full batches.
+
+Networks that look at frames one by one get each frame of a piece once instead, however many clips
+share it.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -18,8 +22,23 @@ from robovalue_ros.pipelines.embedding.frames import Piece, crop_of
 CALL_BYTES = 64 << 20
 """How many bytes of clips an encoder gets at once when it does not say what fills its devices."""
 
+FRAMES_AT_ONCE = 64
+"""How many frames an encoder of single frames gets at once."""
+
 Done = Callable[[Piece, Rows, Vectors], None]
 """Called with a piece, places (k,) in its `rows`, and their vectors (k, dim)."""
+
+
+class PerFrame(Protocol):
+    """An encoder whose vectors are made of one feature per frame, such as `ImageEncoder`."""
+
+    def encode_frames(self, frames: Image) -> Vectors:
+        """Turn prepared frames (N, height, width, 3) into features (N, dim)."""
+        ...
+
+    def pool(self, features_BTD: Vectors) -> Vectors:
+        """Turn the features of B clips into vectors (B, dim), as `encode_crops` would."""
+        ...
 
 
 def clips_per_call(encoder: FrameEncoder, clip_bytes: int) -> int:
@@ -61,8 +80,12 @@ class Batches:
 
     def add(self, piece: Piece, frames: Image) -> None:
         """Queue the clips of a piece; runs every batch that is full."""
+        encoder = piece.camera.encoder
+        if hasattr(encoder, "encode_frames"):
+            self._by_frame(cast(PerFrame, encoder), piece, frames)
+            return
         # Cameras that share an encoder share its batches.
-        lane = self._lanes.setdefault((id(piece.camera.encoder), frames.shape[1:]), deque())
+        lane = self._lanes.setdefault((id(encoder), frames.shape[1:]), deque())
         lane.append(_Waiting(piece, frames, piece.places()))
         self._run(lane, only_full=True)
 
@@ -70,6 +93,20 @@ class Batches:
         """Run what waits, also batches that are not full."""
         for lane in self._lanes.values():
             self._run(lane, only_full=False)
+
+    def _by_frame(self, encoder: PerFrame, piece: Piece, frames: Image) -> None:
+        """Run the frames in order, and finish each clip with its last frame."""
+        places = piece.places()
+        last = places.max(axis=1)
+        features: list[Vectors] = []
+        for start in range(0, len(frames), FRAMES_AT_ONCE):
+            stop = start + FRAMES_AT_ONCE
+            features.append(encoder.encode_frames(frames[start:stop]))
+            complete = np.flatnonzero((last >= start) & (last < stop)).astype(np.int64)
+            if len(complete):
+                so_far = np.concatenate(features)
+                features = [so_far]
+                self._done(piece, complete, encoder.pool(so_far[places[complete]]))
 
     def _run(self, lane: deque[_Waiting], *, only_full: bool) -> None:
         while lane:

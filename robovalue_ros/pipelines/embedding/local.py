@@ -155,11 +155,12 @@ class LocalRun:
         job.deliver(self._deliver)
 
     def _save(self, job: Job) -> None:
-        for camera in job.cameras:
-            try:
-                camera.save(self._store)
-            except DataError as problem:
-                self._give_up(camera, problem)
+        with job.reading:  # saving looks at the files once more
+            for camera in job.cameras:
+                try:
+                    camera.save(self._store)
+                except DataError as problem:
+                    self._give_up(camera, problem)
 
     def _give_up(self, camera: CameraClips, problem: DataError) -> None:
         if camera.failure is None:
