@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,25 @@ def test_two_processes_fill_one_cache_at_the_same_time(
         assert found == digest and damaged == 0 and computed + reused == clips
     after = Embedder(dict.fromkeys(CAMERAS, encoder), EmbeddingStore(tmp_path / "shared"))
     assert same(after.embed(ask(folder)), wanted) and (after.computed, after.reused) == (0, clips)
+
+
+def test_a_killed_run_goes_on_where_it_was(write_episode: WriteEpisode, tmp_path: Path) -> None:
+    for k in range(6):
+        folder = write_episode(f"{k}_lift", 40, seed=k).parent
+    wanted = Embedder(dict.fromkeys(CAMERAS, FakeEncoder(4, 8)), None).embed(ask(folder))
+    process = run(folder, tmp_path / "cache")
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    while process.poll() is None and not list((tmp_path / "cache").rglob("part-*.npz")):
+        time.sleep(0.001)
+    process.kill()
+    process.communicate(timeout=60)
+    service = Embedder(
+        dict.fromkeys(CAMERAS, FakeEncoder(4, 8)), EmbeddingStore(tmp_path / "cache")
+    )
+    assert same(service.embed(ask(folder)), wanted)
+    assert service.reused >= 40 and not service.findings
 
 
 @pytest.mark.slow
