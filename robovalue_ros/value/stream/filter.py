@@ -56,7 +56,7 @@ class SegmentFilter:
         return self.belief_N
 
 
-def starting_belief(segments: int, share: float = 0.5) -> Beliefs:
+def starting_belief(segments: int, share: float = 0.2) -> Beliefs:
     """Return (N,): `share` on the first segment, the rest even, as a try may begin anywhere."""
     belief = np.full(segments, (1.0 - share) / segments)
     belief[0] += share

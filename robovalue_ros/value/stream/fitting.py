@@ -12,26 +12,22 @@ from robovalue_ros.contracts.errors import ContractError
 from robovalue_ros.contracts.frames import FrameSource, Image
 from robovalue_ros.contracts.validate import frozen_array, require
 from robovalue_ros.value.pixels.labels import elapsed_labels
-from robovalue_ros.value.pixels.looking import demo_features, scene_features, unit
+from robovalue_ros.value.pixels.looking import demo_features, scene_features
 from robovalue_ros.value.pixels.network import Answer, PixelNetwork
 from robovalue_ros.value.pixels.novelty import learn_bank
 from robovalue_ros.value.pixels.scenes import Demonstration, SceneShares, put_back
 from robovalue_ros.value.pixels.shrink import SIDE, shrink
 from robovalue_ros.value.pixels.things import find_things
 from robovalue_ros.value.pixels.training import TrainingOptions, train_network
-from robovalue_ros.value.stream.flags import change, coarse
 from robovalue_ros.value.stream.model import Rules, ValueModel
 from robovalue_ros.value.stream.options import FitOptions
 from robovalue_ros.value.stream.pixel_kind import PixelKnowledge
+from robovalue_ros.value.stream.stillness import picture_changes, still_limit
 
 FEWEST_DEMOS = 2
 FEWEST_FRAMES = 8
 STEPS_PER_FRAME = 10
-FEWEST_STEPS, MOST_STEPS = 300, 6000
-WINDOW_S = 0.5
-STILL_SHARE = 0.3
-STILL_QUANTILE = 0.2
-LEAST_STILL = 0.5  # grey levels
+FEWEST_STEPS, MOST_STEPS = 1200, 6000
 DONE_SHARE = 0.4
 NOT_DONE_QUANTILE = 0.95  # a made-up scene may by chance show nothing undone
 NOT_YET = 0.9
@@ -59,7 +55,7 @@ def fit_value_model(
     for number, given in enumerate(demonstrations):
         where = f"demonstration {number}"
         cameras = cameras or tuple(given[0])
-        stamps.append(_checked(given, cameras, where))
+        stamps.append(checked_demonstration(given, cameras, where))
         demos.append(_demonstration(given[0], cameras, stamps[-1], options.made_up))
     require(len(demos) >= FEWEST_DEMOS, "demonstrations", f"at least {FEWEST_DEMOS}", len(demos))
     shares = SceneShares() if options.made_up else SceneShares(0.0, 0.0, 0.0)
@@ -73,7 +69,11 @@ def fit_value_model(
     answers = [[network.answer(list(row)) for row in part] for part in features]
     rules = Rules(
         top=float(np.median([max(answer.raw for answer in part[-3:]) for part in answers])),
-        still=_still(demos, stamps),
+        still=still_limit(
+            value
+            for demo, times in zip(demos, stamps, strict=True)
+            for value in picture_changes(demo.pictures, times)
+        ),
         done_above=_done_above(network, demos, stamps, answers, options.dwell_s, rng),
         smooth_s=options.smooth_s,
         stall_s=options.stall_s,
@@ -91,7 +91,8 @@ def training_steps(options: FitOptions, lengths: Sequence[int]) -> int:
     return int(np.clip(round(wanted), FEWEST_STEPS, MOST_STEPS))
 
 
-def _checked(given: Given, cameras: tuple[str, ...], where: str) -> NDArray[np.int64]:
+def checked_demonstration(given: Given, cameras: tuple[str, ...], where: str) -> NDArray[np.int64]:
+    """Return the stamps of a demonstration; raises ContractError for one that cannot teach."""
     pictures, times = given[0], given[1]
     if not cameras or set(pictures) != set(cameras):
         raise ContractError(
@@ -124,26 +125,6 @@ def _demonstration(
     return Demonstration(small, labels, find_things(small, labels) if made_up else ())
 
 
-def _still(demos: Sequence[Demonstration], stamps: Sequence[NDArray[np.int64]]) -> float:
-    """Return the change of the coarse picture below which nothing moves.
-
-    A share of what quiet movement changes within half a second, so that it lies above sensor noise
-    and below the slowest motion that demonstrations show.
-    """
-    changes = []
-    for demo, times in zip(demos, stamps, strict=True):
-        shown = [[coarse(unit(picture)) for picture in row] for row in demo.pictures]
-        later = np.searchsorted(times, times + int(WINDOW_S * 1e9))
-        for row in range(0, len(times), 2):
-            if later[row] < len(times):
-                pairs = zip(shown[row], shown[later[row]], strict=True)
-                changes.append(max(change(before, now) for before, now in pairs))
-    changes = [value for value in changes if value > LEAST_STILL]  # the rest are pauses
-    if not changes:
-        return LEAST_STILL
-    return max(LEAST_STILL, STILL_SHARE * float(np.quantile(changes, STILL_QUANTILE)))
-
-
 def _done_above(
     network: PixelNetwork,
     demos: Sequence[Demonstration],
@@ -165,5 +146,13 @@ def _done_above(
             if thing.erased is not None and thing.taken < last - 1:
                 scene = put_back(demo, last, thing, rng)
                 others.append(network.answer(list(scene_features(network, scene))).done)
+    return done_limit(ends, others)
+
+
+def done_limit(ends: Sequence[float], others: Sequence[float]) -> float:
+    """Return the logit from which a task counts as done.
+
+    ends: of the ends of demonstrations. others: the highest of each thing that is not done.
+    """
     low, high = float(np.quantile(others, NOT_DONE_QUANTILE)), float(np.median(ends))
     return low + DONE_SHARE * (high - low) if high > low else high

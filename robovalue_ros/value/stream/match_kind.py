@@ -29,7 +29,7 @@ Floats = NDArray[np.float32]
 Values = NDArray[np.float64]
 
 ALMOST_DONE = 0.93  # segments beyond count as the end of the task
-MOST_LOGIT = 20.0
+MOST_LOGIT = 6.0
 STRANGE = 2.0  # novelty from which nothing is believed
 
 _BANK = "bank"
