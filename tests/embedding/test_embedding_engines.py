@@ -9,17 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from robovalue_ros.backends.encoders.config import RunConfig, VJepa2EncoderConfig
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.fakes import FakeEncoder
 from robovalue_ros.data.embedding_cache.store import EmbeddingStore
+from robovalue_ros.pipelines.embedding.distributed import Worker, running_ray
 from robovalue_ros.pipelines.embedding.recipe import share_of
 from robovalue_ros.pipelines.embedding.service import (
     ClipRequest,
@@ -128,7 +131,8 @@ def test_a_killed_run_goes_on_where_it_was(write_episode: WriteEpisode, tmp_path
 def test_ray_gives_the_same_bits_as_one_process(
     write_episode: WriteEpisode, vjepa2: Callable[..., Any], tmp_path: Path
 ) -> None:
-    ray = pytest.importorskip("ray")
+    if find_spec("ray") is None:
+        pytest.skip("the extra `ray` is not installed")
     weights = ROOT / "tests" / "vectors" / "data" / "vjepa2_tiny_a.pt"
     config = VJepa2EncoderConfig(weights, 64, 8, 4, run=RunConfig())
     recipe = EncoderRecipe("vjepa2", config, ("high", "wrist"))
@@ -140,24 +144,29 @@ def test_ray_gives_the_same_bits_as_one_process(
     wanted = local.embed(ask(folder))
     options = EmbeddingOptions(engine="ray", actors=2, workers=1)
     far = Embedder(encoders, EmbeddingStore(tmp_path / "ray"), options, source=recipe)
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
-        logging_level="ERROR", _node_ip_address="127.0.0.1",
-    )  # fmt: skip
-    try:
+    with running_ray(2) as ray:
         found = far.embed(ask(folder))
         assert ray.is_initialized(), "a Ray that ran already stays"
-        broken = EncoderRecipe("vjepa2", VJepa2EncoderConfig(tmp_path / "none.pt"), ("high",))
-        with pytest.raises(DataError, match=r"none\.pt"):
-            Embedder(encoders, None, options, source=broken).embed(ask(folder)[:1])
-    finally:
-        ray.shutdown()
+        assert listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert not ray.is_initialized()
     assert same(found, wanted)
     assert isinstance(found[6], DataError) and not isinstance(found[7], DataError)
     assert (far.computed, far.reused) == (local.computed, local.reused)
     # What the processes stored is what one process finds.
     after = Embedder(encoders, EmbeddingStore(tmp_path / "ray"))
     assert same(after.embed(ask(folder)), wanted) and after.computed == 0
+
+
+def listening() -> set[str]:
+    """Return the addresses at which this process and those it started wait for connections."""
+    psutil = pytest.importorskip("psutil")
+    this = psutil.Process()
+    return {
+        connection.laddr.ip
+        for process in (this, *this.children(recursive=True))
+        for connection in process.net_connections("tcp")
+        if connection.status == "LISTEN"
+    }
 
 
 def same(first: list[Any], second: list[Any]) -> bool:
@@ -167,6 +176,13 @@ def same(first: list[Any], second: list[Any]) -> bool:
         return bool(np.array_equal(a, b))
 
     return all(map(equal, first, second)) and len(first) == len(second)
+
+
+def test_a_worker_says_what_the_user_can_mend(tmp_path: Path) -> None:
+    broken = EncoderRecipe("vjepa2", VJepa2EncoderConfig(tmp_path / "none.pt"), ("high",))
+    worker = Worker(broken, 0, 2, None, EmbeddingOptions(workers=1), torch.get_num_threads())
+    outcome = worker.embed([])
+    assert isinstance(outcome.failure, DataError) and "none.pt" in str(outcome.failure)
 
 
 def test_ray_needs_an_encoder_that_can_be_built_again() -> None:

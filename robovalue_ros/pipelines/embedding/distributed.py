@@ -33,7 +33,9 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Without this a process that reserves no GPU of Ray's would not see the one it is told to use.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
+    # Ray turns 127.0.0.1 into the address of the network card unless it is told that there is no
+    # cluster, and would then listen to everybody.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
 
 
