@@ -29,5 +29,17 @@ COMMANDS: dict[str, Command] = {
     "value view": Command(
         "look at one scored episode beside its value curve", f"{_CLI}.value_view:run"
     ),
+    "value check-clusters": Command(
+        "tell how references clustered and which eps suits", f"{_CLI}.value_check_clusters:run"
+    ),
+    "value report": Command(
+        "make one HTML page of scored episodes, values in step", f"{_CLI}.value_report:run"
+    ),
+    "value check-diffusion": Command(
+        "judge the denoisers of the diffusion score", f"{_CLI}.value_check_diffusion:run"
+    ),
+    "value centers-2d": Command(
+        "draw segment centres and rollouts in a plane", f"{_CLI}.value_centers_2d:run"
+    ),
     "report": Command("make one HTML page of episodes to look at", f"{_CLI}.report:run"),
 }

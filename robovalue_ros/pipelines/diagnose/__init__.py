@@ -1,0 +1,1 @@
+"""Looking into the results of `robovalue value estimate`: clusters, denoisers, centres."""
