@@ -77,6 +77,7 @@ def tiles(report: Report) -> str:
         _tile("Recorded", span_text(float(lengths.sum())), f"median {span_text(float(np.median(lengths)))}"),
         _tile("Frames", f"{frames:,}".replace(",", "\u202f"), _rates(episodes)),
         _tile("Cameras", f"{len(cameras)}", shown or "none"),
+        *(_tile(*words) for words in report.tiles),
     ]  # fmt: skip
     return f'<section class="tiles" aria-label="Summary">{"".join(parts)}</section>'
 

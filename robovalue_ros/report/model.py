@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ from robovalue_ros.contracts.validate import FrozenMapping, describe, frozen_arr
 
 BandKind = Literal["segment", "good", "note", "warning", "error"]
 Cell = str | int | float | bool | None
+CurveStyle = Literal["strong", "plain", "thin"]
 
 
 def _set(target: object, name: str, value: object) -> None:
@@ -25,13 +27,16 @@ class Band:
     """A stretch of an episode, [start_s, stop_s) on the clock of its stamps.
 
     Bands of one kind share a row: "segment" draws actions one after the other, the other kinds
-    also tint the curves below.
+    also tint the curves below. lane: what the row is called, beside it; such rows are low. level:
+    0..1, how strongly a segment is coloured, so that a row of many reads as one picture.
     """
 
     start_s: float
     stop_s: float
     label: str
     kind: BandKind = "segment"
+    lane: str = ""
+    level: float | None = None
 
     def __post_init__(self) -> None:
         _set(self, "start_s", float(self.start_s))
@@ -45,6 +50,21 @@ class Band:
         )
         kinds = get_args(BandKind)
         require(self.kind in kinds, "kind", f"one of {', '.join(kinds)}", repr(self.kind))
+        if self.level is not None:
+            _set(self, "level", float(self.level))
+            require(0 <= self.level <= 1, "level", "a number in 0..1", self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class CurveMark:
+    """How a curve is drawn, and a few words below its name."""
+
+    style: CurveStyle = "plain"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        styles = get_args(CurveStyle)
+        require(self.style in styles, "style", f"one of {', '.join(styles)}", repr(self.style))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +72,9 @@ class ReportEpisode:
     """One episode as the page shows it.
 
     stamps_s: (T,) strictly increasing seconds on any clock; the page shows them from zero.
-    videos: camera -> bytes of an H.264 MP4 of constant rate that holds one picture per stamp.
-    signals: name -> (T,) numbers, NaN where unknown. facts: shown as they are.
+    videos: camera -> an H.264 MP4 of constant rate that holds one picture per stamp: its bytes, or
+    the file that holds them until the page is written. signals: name -> (T,) numbers, NaN where
+    unknown. facts: shown as they are. marks: signal -> how it is drawn.
     """
 
     id: str
@@ -61,11 +82,12 @@ class ReportEpisode:
     success: bool | None
     rate_hz: float
     stamps_s: Array
-    videos: Mapping[str, bytes] = field(default_factory=dict)
+    videos: Mapping[str, bytes | Path] = field(default_factory=dict)
     signals: Mapping[str, Array] = field(default_factory=dict)
     facts: Mapping[str, Cell] = field(default_factory=dict)
     notes: str = ""
     bands: tuple[Band, ...] = ()
+    marks: Mapping[str, CurveMark] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(bool(self.id), "id", "a non-empty text", repr(self.id))
@@ -79,7 +101,7 @@ class ReportEpisode:
         )
         _set(self, "stamps_s", stamps)
         for name, video in self.videos.items():
-            usable = isinstance(video, bytes) and len(video) > 0
+            usable = isinstance(video, Path) or (isinstance(video, bytes) and len(video) > 0)
             require(usable, f"videos[{name!r}]", "the bytes of an MP4 file", describe(video))
         signals = {}
         for name, values in self.signals.items():
@@ -91,6 +113,9 @@ class ReportEpisode:
         _set(self, "videos", FrozenMapping(self.videos))
         _set(self, "facts", FrozenMapping(self.facts))
         _set(self, "bands", tuple(self.bands))
+        strange = [name for name in self.marks if name not in signals]
+        require(not strange, "marks", "names of signals", strange)
+        _set(self, "marks", FrozenMapping(self.marks))
 
     @property
     def duration_s(self) -> float:
@@ -117,13 +142,19 @@ class ReportChapter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """The whole page. Episode ids are unique, since links name them."""
+    """The whole page. Episode ids are unique, since links name them.
+
+    columns: facts that stand in the table, in order; None lets the page choose numbers that differ.
+    tiles: further ones for the summary: label, value, what it is about.
+    """
 
     title: str
     subtitle: str = ""
     episodes: tuple[ReportEpisode, ...] = ()
     chapters: tuple[ReportChapter, ...] = ()
     findings: tuple[Finding, ...] = ()
+    columns: tuple[str, ...] | None = None
+    tiles: tuple[tuple[str, str, str], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("episodes", "chapters", "findings"):

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from importlib import resources
 
 from robovalue_ros.report import markup
 from robovalue_ros.report.markup import escape
-from robovalue_ros.report.model import Band, Report, ReportChapter, ReportEpisode
+from robovalue_ros.report.model import Band, CurveMark, Report, ReportChapter, ReportEpisode
 from robovalue_ros.report.payload import episode_json, inert_json, video_text
 from robovalue_ros.report.table import episodes_section
 
-__all__ = ["Band", "Report", "ReportChapter", "ReportEpisode", "render"]
+__all__ = ["Band", "CurveMark", "Report", "ReportChapter", "ReportEpisode", "page_parts", "render"]
 
 
 SCRIPTS = ("plot.js", "viewer.js", "table.js")
@@ -30,13 +31,18 @@ ICON = (
 
 def render(report: Report) -> str:
     """Return the page as text; the same report gives the same text."""
+    return "".join(page_parts(report))
+
+
+def page_parts(report: Report) -> Iterator[str]:
+    """Yield the page piece by piece, one video at a time, so that a large page is never whole."""
     style = _asset("page.css")
     script = "{\n" + "".join(_asset(name) for name in SCRIPTS) + "}"
     policy = (
         "default-src 'none'; media-src blob:; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     )
-    parts = [
+    yield from (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -50,7 +56,7 @@ def render(report: Report) -> str:
         "<noscript><p>Turn on scripts to play the videos and to sort the table.</p></noscript>\n",
         markup.tiles(report),
         markup.findings_section(report.findings),
-        episodes_section(report.episodes),
+        episodes_section(report.episodes, report.columns),
         markup.chapters_sections(report.chapters),
         "\n</main>\n<footer>Made by robovalue. This file is complete: it loads nothing and sends "
         "nothing.</footer>\n",
@@ -58,15 +64,12 @@ def render(report: Report) -> str:
         f'<script type="application/json" id="index">{_index(report)}</script>\n',
         *(_block(f"data-{n}", episode_json(item)) for n, item in enumerate(report.episodes)),
         f"<script>{script}</script>\n",
-    ]
+    )
     # The videos come last: the table answers while a large page is still being read.
     for n, episode in enumerate(report.episodes):
         for c, video in enumerate(episode.videos.values()):
-            parts.append(
-                f'<script type="text/plain" id="video-{n}-{c}">{video_text(video)}</script>\n'
-            )
-    parts.append("</body>\n</html>\n")
-    return "".join(parts)
+            yield f'<script type="text/plain" id="video-{n}-{c}">{video_text(video)}</script>\n'
+    yield "</body>\n</html>\n"
 
 
 def _index(report: Report) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robovalue_ros.report.lanes import curves
-from robovalue_ros.report.model import ReportEpisode
+from robovalue_ros.report.model import CurveMark, ReportEpisode
+
+PLAIN = CurveMark()
 
 
 def episode_json(episode: ReportEpisode) -> str:
@@ -26,6 +29,8 @@ def episode_json(episode: ReportEpisode) -> str:
                 "high": _number(curve.high),
                 "unit": curve.unit,
                 "values": _numbers(curve.values, 6),
+                "style": episode.marks.get(curve.name, PLAIN).style,
+                "note": episode.marks.get(curve.name, PLAIN).note,
             }
             for curve in curves(episode.signals)
         ],
@@ -35,6 +40,8 @@ def episode_json(episode: ReportEpisode) -> str:
                 "stop": _number(band.stop_s - start, 9),
                 "label": band.label,
                 "kind": band.kind,
+                "lane": band.lane,
+                "level": None if band.level is None else _number(band.level, 3),
             }
             for band in episode.bands
         ],
@@ -51,9 +58,10 @@ def inert_json(content: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def video_text(video: bytes) -> str:
+def video_text(video: bytes | Path) -> str:
     """Return a video as base64; the script turns it into a blob when the episode is opened."""
-    return base64.b64encode(video).decode("ascii")
+    content = video.read_bytes() if isinstance(video, Path) else video
+    return base64.b64encode(content).decode("ascii")
 
 
 def _number(value: float, digits: int = 6) -> float | int | None:

@@ -36,17 +36,32 @@ def fact_columns(episodes: Sequence[ReportEpisode]) -> tuple[str, ...]:
     return tuple(chosen[:MAX_FACT_COLUMNS])
 
 
-def episodes_section(episodes: Sequence[ReportEpisode]) -> str:
-    """Write the toolbar and the table; it reads well without scripts too."""
+def episodes_section(
+    episodes: Sequence[ReportEpisode], columns: Sequence[str] | None = None
+) -> str:
+    """Write the toolbar and the table; it reads well without scripts too.
+
+    columns: facts to show; None chooses them.
+    """
     if not episodes:
         return ""
-    facts = fact_columns(episodes)
-    heads = [*HEADS, *((f"fact-{n}", name, "number fact") for n, name in enumerate(facts))]
+    facts = fact_columns(episodes) if columns is None else tuple(columns)
+    kinds = [_fact_kind(episodes, name, place) for place, name in enumerate(facts)]
+    digits = [None if columns is None else _decimals(episodes, name) for name in facts]
+    heads = [
+        *HEADS,
+        *(
+            (f"fact-{n}", name, kind)
+            for n, (name, kind) in enumerate(zip(facts, kinds, strict=True))
+        ),
+    ]
     head = "".join(_head(*parts) for parts in heads)
     spark = _spark_name(episodes)
     if spark is not None:
         head += f'<th scope="col" class="spark-head"><span>{escape(spark)}</span></th>'
-    rows = "".join(_row(place, item, facts, spark) for place, item in enumerate(episodes))
+    shown = list(zip(facts, kinds, digits, strict=True))
+    rows = "".join(_row(place, item, shown, spark) for place, item in enumerate(episodes))
+    style = _alike(episodes) if columns is None else f"chosen-columns {_same_task(episodes)}"
     choices = "".join(f'<option value="{key}">{escape(name)}</option>' for key, name, _ in heads)
     return (
         '<section id="episodes" class="block"><div class="toolbar"><h2>Episodes</h2>'
@@ -57,7 +72,7 @@ def episodes_section(episodes: Sequence[ReportEpisode]) -> str:
         '<label class="sort-choice"><span>Sort by</span><select id="sort">'
         f'<option value="">Recorded</option>{choices}</select></label>'
         '<span id="shown" role="status" aria-live="polite"></span></div>'
-        f'<div class="frame"><table class="episodes {_alike(episodes)}"><thead><tr>{head}</tr></thead>'
+        f'<div class="frame"><table class="episodes {style}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
         '<p id="nothing" hidden>No episode fits this filter.</p></section>'
     )
@@ -89,7 +104,19 @@ def _head(key: str, label: str, kind: str) -> str:
     )
 
 
-def _row(place: int, episode: ReportEpisode, facts: Sequence[str], spark: str | None) -> str:
+def _fact_kind(episodes: Sequence[ReportEpisode], name: str, place: int) -> str:
+    """Return the classes of a column; the first one stays visible on a phone."""
+    known = [value for e in episodes if (value := e.facts.get(name)) is not None]
+    number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+    return ("number " if number else "") + ("fact lead" if place == 0 else "fact")
+
+
+def _row(
+    place: int,
+    episode: ReportEpisode,
+    facts: Sequence[tuple[str, str, int | None]],
+    spark: str | None,
+) -> str:
     outcome = OUTCOMES[episode.success]
     link = f'<a href="#{fragment(episode.id)}">{escape(episode.id)}</a>'
     badge = (
@@ -107,20 +134,47 @@ def _row(place: int, episode: ReportEpisode, facts: Sequence[str], spark: str | 
         f'<td class="col-rate number" data-value="{episode.rate_hz:.6f}">{episode.rate_hz:.4g} Hz</td>',
         f'<td class="col-cameras number" data-value="{len(episode.videos)}">{len(episode.videos)}</td>',
     ]
-    for number, name in enumerate(facts):
+    for number, (name, kind, digits) in enumerate(facts):
         value = episode.facts.get(name)
-        key = "" if value is None or cell_text(value) == "–" else f"{float(value):.9g}"
         cells.append(
-            f'<td class="col-fact-{number} number fact" data-value="{key}">'
-            f"{escape(cell_text(value))}</td>"
+            f'<td class="col-fact-{number} {kind}" data-value="{escape(_key(value))}" '
+            f'data-label="{escape(name)}">{escape(_even(value, digits))}</td>'
         )
     if spark is not None:
         cells.append(f'<td class="spark-cell">{_spark(episode, spark)}</td>')
-    search = escape(f"{episode.id} {episode.task} {episode.notes}".lower())
+    words = [
+        str(value) for name, _, _ in facts if isinstance(value := episode.facts.get(name), str)
+    ]
+    search = escape(" ".join([episode.id, episode.task, episode.notes, *words]).lower())
     return (
         f'<tr data-index="{place}" data-outcome="{outcome}" data-search="{search}">'
         f"{''.join(cells)}</tr>"
     )
+
+
+def _same_task(episodes: Sequence[ReportEpisode]) -> str:
+    return "same-task" if len({episode.task for episode in episodes}) == 1 else ""
+
+
+def _decimals(episodes: Sequence[ReportEpisode], name: str) -> int | None:
+    """Return how many decimals a column needs so that its points stand below each other."""
+    values = [value for e in episodes if isinstance(value := e.facts.get(name), float)]
+    if not values or not np.isfinite(values).all():
+        return None
+    return max(len(f"{value:.3f}".rstrip("0").partition(".")[2]) for value in values)
+
+
+def _even(value: Cell, digits: int | None) -> str:
+    if digits is None or not isinstance(value, float):
+        return cell_text(value)
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _key(value: Cell) -> str:
+    """Return what a cell is sorted by, nothing for an empty one."""
+    if cell_text(value) == "–":
+        return ""
+    return f"{float(value):.9g}" if isinstance(value, int | float) else str(value)
 
 
 def _spark_name(episodes: Sequence[ReportEpisode]) -> str | None:

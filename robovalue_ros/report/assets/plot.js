@@ -1,7 +1,7 @@
 // The curves of one episode: two lanes, a row per kind of band, and a cursor that can be dragged.
 const SVG = "http://www.w3.org/2000/svg";
-const LANE = { unit: 150, scaled: 100 };
-const BAND = 22, LEFT = 34, RIGHT = 8, GAP = 30;
+const LANE = { unit: 150, scaled: 100, alone: 210 };
+const BAND = 22, LOW = 13, RIGHT = 8, GAP = 30;
 
 function svg(name, attributes, parent) {
   const node = document.createElementNS(SVG, name);
@@ -37,6 +37,9 @@ function makePlot(holder, episode, onSeek) {
   const shown = firstShown(signals);
   const end = stamps[stamps.length - 1] || 1;
   const kinds = ["segment", "good", "note", "warning", "error"].filter((kind) => bands.some((band) => band.kind === kind));
+  // Rows with a name beside them are low and need room at the left.
+  const lane = (kind) => bands.find((band) => band.kind === kind && band.lane)?.lane || "";
+  const LEFT = kinds.some(lane) ? 66 : 34;
   let frame = 0, width = 0, cursor = null, dots = [];
 
   const x = (seconds) => LEFT + (seconds / end) * (width - LEFT - RIGHT);
@@ -56,14 +59,19 @@ function makePlot(holder, episode, onSeek) {
     if (!width || (!signals.length && !bands.length)) return;
     const root = svg("svg", { role: "img", "aria-label": describe() }, holder);
     let top = 8;
-    const rows = kinds.map((kind) => { const at = top; top += BAND + 4; return [kind, at]; });
+    const rows = kinds.map((kind) => {
+      const row = { kind, name: lane(kind), at: top, tall: lane(kind) ? LOW : BAND };
+      top += row.tall + 4;
+      return row;
+    });
     if (rows.length) top += 6;
     const lanes = [];
     for (const name of ["unit", "scaled"]) {
       if (!signals.some((signal) => signal.unit === (name === "unit"))) continue;
       if (name === "scaled") top += GAP;
-      lanes.push({ name, top, bottom: top + LANE[name] });
-      top += LANE[name];
+      const tall = signals.every((signal) => signal.unit) ? LANE.alone : LANE[name];
+      lanes.push({ name, top, bottom: top + tall });
+      top += tall;
     }
     const bottom = top;
     drawBands(root, rows, lanes, bottom);
@@ -78,17 +86,23 @@ function makePlot(holder, episode, onSeek) {
   }
 
   function drawBands(root, rows, lanes, bottom) {
-    for (const [kind, at] of rows) {
+    for (const { kind, name, at, tall } of rows) {
+      if (name) {
+        svg("rect", { class: "track", x: LEFT, y: at, width: width - LEFT - RIGHT, height: tall, rx: 3 }, root);
+        svg("text", { class: `row-name ${kind}`, x: LEFT - 8, y: at + tall - 3, "text-anchor": "end" }, root).textContent = name;
+      }
       bands.filter((band) => band.kind === kind).forEach((band, order) => {
         const left = x(Math.max(0, Math.min(end, band.start)));
         const right = x(Math.max(0, Math.min(end, band.stop)));
         if (kind !== "segment") for (const lane of lanes) svg("rect", { class: `tint ${kind}`, x: left, y: lane.top, width: right - left, height: lane.bottom - lane.top }, root);
-        else if (order) svg("line", { class: "edge", x1: left, x2: left, y1: at + BAND, y2: bottom }, root);
-        const group = svg("g", { class: `band ${kind} ${order % 2 ? "odd" : ""}` }, root);
-        svg("rect", { x: left, y: at, width: Math.max(2, right - left - 1), height: BAND }, group);
+        else if (order && band.level === null) svg("line", { class: "edge", x1: left, x2: left, y1: at + tall, y2: bottom }, root);
+        const shade = band.level === null ? "" : "level";
+        const group = svg("g", { class: `band ${kind} ${order % 2 ? "odd" : ""} ${shade} ${name ? "low" : ""}` }, root);
+        const box = svg("rect", { x: left, y: at, width: Math.max(2, right - left - (shade ? 0 : 1)), height: tall }, group);
+        if (shade) box.setAttribute("fill-opacity", 0.1 + 0.9 * band.level);
         svg("title", {}, group).textContent = `${band.label} (${band.start.toFixed(2)} to ${band.stop.toFixed(2)} s)`;
         const room = Math.floor((right - left - 12) / 6);
-        if (room < 3) return;
+        if (room < 3 || name) return;
         const label = band.label.length > room ? band.label.slice(0, room - 1) + "…" : band.label;
         svg("text", { x: left + 7, y: at + 15 }, group).textContent = label;
       });
@@ -116,7 +130,7 @@ function makePlot(holder, episode, onSeek) {
   function drawCurve(root, signal, index, lanes) {
     const lane = lanes.find(({ name }) => (name === "unit") === signal.unit);
     const y = (level) => lane.bottom - level * (lane.bottom - lane.top);
-    const style = { class: `curve ${signal.unit ? "" : "scaled"}`, "stroke-dasharray": dashes(index), "data-signal": index };
+    const style = { class: `curve ${signal.unit ? "" : "scaled"} ${signal.style}`, "stroke-dasharray": dashes(index), "data-signal": index };
     const path = svg("path", { ...style, d: outline(signal, y) }, root);
     path.style.stroke = colour(index);
     const dot = svg("circle", { class: "dot", r: 4 }, root);

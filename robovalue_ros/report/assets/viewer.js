@@ -123,6 +123,7 @@ function fillLegend(signals) {
     const value = make("span", "value");
     open.values.push(value);
     button.append(swatch, make("span", "name", signal.name), value);
+    if (signal.note) button.append(make("span", "range", signal.note));
     if (!signal.unit) button.append(make("span", "range", `${figures(signal.low)} to ${figures(signal.high)}`));
     button.addEventListener("click", () => { open.plot.setShown(at, !open.plot.shown[at]); showPressed(); });
     return button;
