@@ -13,6 +13,8 @@ from robovalue_ros.pipelines.estimate.config import EstimateConfig
 from robovalue_ros.pipelines.estimate.run import EstimateResult, estimate
 from robovalue_ros.wiring import make_encoders, open_reader
 
+THERE = ("written", "reused")
+STATUSES = (*THERE, "skipped", "error")
 ABOUT = """Score recorded episodes against successful demonstrations: for every frame, how far the
 task has come. An interrupted run continues where it stopped when the same command is given again.
 
@@ -28,16 +30,18 @@ def run(words: Sequence[str]) -> int:
             config, partial(open_reader, options=config.read), make_encoders, progress=progress
         )
     _print(result)
-    return 0 if result.counts["written"] + result.counts["reused"] else 2
+    there = (counts[name] for counts in (result.counts, result.causal) for name in THERE)
+    return 0 if sum(there) else 2
 
 
 def _print(result: EstimateResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    counts = ", ".join(
-        f"{result.counts[name]} {name}" for name in ("written", "reused", "skipped", "error")
-    )
+    console.print(f"{result.references} demonstrations: {result.out}", markup=False)
+    for name, counts in (("values", result.counts), ("causal curves", result.causal)):
+        if counts:
+            told = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
+            console.print(f"{name}: {told}")
     computed, reused = result.embedded
-    console.print(f"{result.references} demonstrations; {counts}: {result.out}", markup=False)
     if computed + reused:
         console.print(f"embeddings: {computed} computed, {reused} from the cache")
     if result.findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from robovalue_ros.data.value_store.rows import ROWS_FILE, SCORING, Row, read_ro
 from robovalue_ros.pipelines.recordings import Recording
 
 THERE = ("written", "reused", "ok", "hit")
+OUTDATED = ("skipped", "error")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +42,9 @@ def scored_episodes(out: Path) -> tuple[tuple[ScoredEpisode, ...], tuple[Finding
     rows = _latest(read_rows(out / ROWS_FILE))
     found: list[ScoredEpisode] = []
     findings: list[Finding] = []
-    for name, row in rows.items():
+    for name, stages in rows.items():
         try:
-            episode = _read(out, name, row)
+            episode = _read(out, name, stages)
         except DataError as problem:
             advice = "Run the estimate again; the file is made anew."
             findings.append(Finding("error", name, str(problem), advice))
@@ -57,42 +59,55 @@ def scored_episodes(out: Path) -> tuple[tuple[ScoredEpisode, ...], tuple[Finding
     return tuple(found), tuple(findings)
 
 
-def _latest(rows: tuple[Row, ...]) -> dict[str, Row]:
-    """Return the last row of each result file, in order of first appearance."""
-    latest: dict[str, Row] = {}
+def _latest(rows: tuple[Row, ...]) -> dict[str, dict[str, Row]]:
+    """Return the last rows of each result, by folder, in order of first appearance.
+
+    A recording that was skipped or failed since then has no row: what lies there is outdated.
+    """
+    latest: dict[str, dict[str, Row]] = {}
+    names: dict[tuple[str, str], str] = {}
     for row in rows:
-        if row.stage in SCORING and row.status in THERE and "out_npz" in row.details:
+        if row.stage not in SCORING:
+            continue
+        folder = CAUSAL_FOLDER if row.stage == "causal" else VALUES_FOLDER
+        if row.status in THERE and "out_npz" in row.details:
             name = file_name_of(str(row.details["out_npz"]))
-            latest[name] = row
+            names[row.hdf5, folder] = name
+            latest.setdefault(name, {})[folder] = row
+        elif row.status in OUTDATED and (row.hdf5, folder) in names:
+            latest[names[row.hdf5, folder]].pop(folder, None)
     return latest
 
 
 def file_name_of(out_npz: str) -> str:
     """Return a result file's name below its folder, wherever the output folder lies by now."""
     parts = Path(out_npz).parts
-    for folder in (VALUES_FOLDER, CAUSAL_FOLDER):
-        if folder in parts:
-            at = len(parts) - 1 - parts[::-1].index(folder)
-            return Path(*parts[at + 1 :]).as_posix().removesuffix(".npz")
-    return Path(out_npz).name.removesuffix(".npz")
+    # The last one: the output folder may itself lie below a folder of that name.
+    folders = [at for at, part in enumerate(parts) if part in (VALUES_FOLDER, CAUSAL_FOLDER)]
+    below = parts[folders[-1] + 1 :] if folders else parts[-1:]
+    return Path(*below).as_posix().removesuffix(".npz")
 
 
-def _read(out: Path, name: str, row: Row) -> ScoredEpisode | None:
-    values, stream = (out / folder / f"{name}.npz" for folder in (VALUES_FOLDER, CAUSAL_FOLDER))
-    hindsight = read_values(values) if values.is_file() else None
-    causal = read_causal(stream) if stream.is_file() else None
+def _read(out: Path, name: str, rows: Mapping[str, Row]) -> ScoredEpisode | None:
+    values, stream = (
+        out / folder / f"{name}.npz" if folder in rows else None
+        for folder in (VALUES_FOLDER, CAUSAL_FOLDER)
+    )
+    hindsight = read_values(values) if values is not None and values.is_file() else None
+    causal = read_causal(stream) if stream is not None and stream.is_file() else None
+    if hindsight is None and causal is None:
+        return None
+    row = next(iter(rows.values()))
     path = Path(row.hdf5)
     data = Path(str(row.details.get("data", path)))
     episode_id = str(row.details.get("episode", path.stem))
+    success: bool | None
+    if causal is not None:
+        source, task, success = causal.source, causal.task, causal.success
     if hindsight is not None:
         source, task = str(hindsight.meta["source"]), str(hindsight.meta["task"])
-        success: bool | None = bool(hindsight.meta["is_success"])
-    elif causal is not None:
-        source, task, success = causal.source, causal.task, causal.success
-    else:
-        return None
-    if causal is not None:
-        success = causal.success  # it alone can say that nobody told
+        # The causal curve alone can say that nobody told.
+        success = bool(hindsight.meta["is_success"]) if causal is None else causal.success
     return ScoredEpisode(
         name, Recording(source, data, episode_id, path), task, success, hindsight, causal
     )

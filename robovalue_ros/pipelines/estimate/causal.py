@@ -7,12 +7,14 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from robovalue_ros.contracts.errors import DataError
+from robovalue_ros.contracts.errors import ConfigError, ContractError, DataError, RobovalueError
 from robovalue_ros.contracts.progress import Tick
 from robovalue_ros.contracts.types import Episode
 from robovalue_ros.data.identity import source_identity
@@ -23,8 +25,9 @@ from robovalue_ros.value.stream.live import ValueSample, ValueStream
 
 STAGE = "causal"
 Samples = list[ValueSample]
+Outcome = Samples | RobovalueError
 StreamMaker = Callable[[], ValueStream]
-"""Makes the stream of a process; pickles, so that workers can make their own."""
+"""Makes the stream of a process; pickles and hashes, so that workers make their own, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,19 @@ def run_causal(
     journal: Journal,
     tick: Tick,
     *,
+    reading: str = "",
     workers: int = 1,
 ) -> None:
     """Write the causal curve of every recording that lacks it; a damaged one stops nobody.
 
-    workers: processes that score recordings side by side; the curves do not depend on it.
+    reading: the options that change what is read from a recording. workers: processes that score
+    recordings side by side; the curves do not depend on it.
     """
     stream = make_stream()
     model_id = stream.model.id
     waiting: list[tuple[CausalTarget, str]] = []
     for target in targets:
-        found = _opened(target, readers, journal, tick)
+        found = _opened(target, readers, reading, journal, tick)
         if found is None:
             continue
         episode, content = found
@@ -64,11 +69,10 @@ def run_causal(
     opened = _reopened(waiting, readers, journal, tick)
     side_by_side = min(workers, len(waiting))
     for job, samples in _scored(opened, stream, make_stream, side_by_side):
-        if isinstance(samples, DataError):
+        if isinstance(samples, RobovalueError):
             journal.failed(job.target.recording, STAGE, str(samples))
         else:
-            found_values = causal_values(samples, job, model_id)
-            write_causal(job.target.file, found_values)
+            write_causal(job.target.file, causal_values(samples, job, model_id))
             journal.done(job.target.recording, STAGE, job.target.file, reused=False)
         tick(1)
 
@@ -99,23 +103,24 @@ def causal_values(samples: Sequence[ValueSample], job: Job, model_id: str) -> Ca
 
 
 def _opened(
-    target: CausalTarget, readers: Readers, journal: Journal, tick: Tick
+    target: CausalTarget, readers: Readers, reading: str, journal: Journal, tick: Tick
 ) -> tuple[Episode, str] | None:
     try:
         episode = readers.open(target.recording)
-        return episode, _content(episode, target.recording, readers)
+        return episode, _content(episode, target.recording, readers, reading)
     except DataError as problem:
         journal.failed(target.recording, STAGE, str(problem))
         tick(1)
         return None
 
 
-def _content(episode: Episode, recording: Recording, readers: Readers) -> str:
+def _content(episode: Episode, recording: Recording, readers: Readers, reading: str) -> str:
     """Return a digest that changes with the frames and stamps of an episode."""
     digest = hashlib.sha256(episode.stamps_ns.tobytes())
     for name in sorted(episode.cameras):
         source = episode.cameras[name]
-        told = source_identity(source) or f"{recording.path} {readers.version(recording.data)}"
+        version = f"{recording.path} {readers.version(recording.data)} {reading}"
+        told = source_identity(source) or version
         digest.update(f"{name}\0{told}\0".encode())
         source.close()
     return digest.hexdigest()
@@ -147,14 +152,14 @@ def _reopened(
 
 def _scored(
     jobs: Iterator[Job], stream: ValueStream, make_stream: StreamMaker, workers: int
-) -> Iterator[tuple[Job, Samples | DataError]]:
+) -> Iterator[tuple[Job, Outcome]]:
     if workers < 2:
         for job in jobs:
             yield job, _samples(stream, job.episode)
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn) as pool:
-        running: deque[tuple[Job, Future[Samples | DataError]]] = deque()
+        running: deque[tuple[Job, Future[Outcome]]] = deque()
         for job in jobs:
             running.append((job, pool.submit(_score_elsewhere, make_stream, job.episode)))
             # Results wait in order; a few tasks ahead keep every process busy.
@@ -164,23 +169,35 @@ def _scored(
             yield _awaited(running)
 
 
-def _awaited(
-    running: deque[tuple[Job, Future[Samples | DataError]]],
-) -> tuple[Job, Samples | DataError]:
+def _awaited(running: deque[tuple[Job, Future[Outcome]]]) -> tuple[Job, Outcome]:
     job, future = running.popleft()
-    return job, future.result()
+    try:
+        return job, future.result()
+    except BrokenProcessPool as problem:
+        raise ConfigError(
+            "a process that scored causal curves was ended from outside",
+            "every process to live until the work is done",
+            "What was finished is kept. Give the same command again, with --workers 1 if memory "
+            "is short.",
+        ) from problem
 
 
-def _score_elsewhere(make_stream: StreamMaker, episode: Episode) -> Samples | DataError:
-    return _samples(make_stream(), episode)
+def _score_elsewhere(make_stream: StreamMaker, episode: Episode) -> Outcome:
+    return _samples(_own_stream(make_stream), episode)
 
 
-def _samples(stream: ValueStream, episode: Episode) -> Samples | DataError:
+@lru_cache(maxsize=1)
+def _own_stream(make_stream: StreamMaker) -> ValueStream:
+    """Return the stream of this process, made once."""
+    return make_stream()
+
+
+def _samples(stream: ValueStream, episode: Episode) -> Outcome:
     stream.reset()
     try:
         cameras = [name for name in stream.model.cameras if name in episode.cameras]
         return [stream.push(frame) for frame in episode_frames(episode, cameras)]
-    except DataError as problem:
+    except (DataError, ContractError) as problem:
         return problem
     finally:
         episode.close()

@@ -11,7 +11,7 @@ from typing import Any
 
 from robovalue_ros.contracts.progress import Progress
 from robovalue_ros.contracts.types import Finding
-from robovalue_ros.data.value_store.rows import ROWS_FILE, SCORING, Row, RowLog
+from robovalue_ros.data.value_store.rows import ROWS_FILE, Row, RowLog
 from robovalue_ros.pipelines.estimate.prepare import Skipped
 from robovalue_ros.pipelines.recordings import Recording
 
@@ -22,20 +22,23 @@ LEVELS = {"ok": "INFO", "note": "INFO", "warning": "WARNING", "error": "ERROR"}
 class Journal:
     """Rows go to the row log, sentences to the log file; a context manager.
 
-    counts: by status, of recordings that were to be scored.
+    Raises DataError when the folder cannot be written.
     """
 
     def __init__(self, out: Path, progress: Progress) -> None:
-        out.mkdir(parents=True, exist_ok=True)
         self._rows = RowLog(out / ROWS_FILE)
         self._log = (out / LOG_FILE).open("a", encoding="utf-8")
         self._progress = progress
         self._findings: dict[Finding, None] = {}
-        self.counts: Counter[str] = Counter()
+        self._counts: dict[str, Counter[str]] = {}
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         return tuple(self._findings)
+
+    def counts(self, stage: str) -> Counter[str]:
+        """Return how many recordings ended a stage with each status."""
+        return Counter(self._counts.get(stage, ()))
 
     def done(self, recording: Recording, stage: str, out_npz: Path, *, reused: bool) -> None:
         """Enter a recording whose values lie in a file."""
@@ -77,8 +80,7 @@ class Journal:
         if not recording.whole_file:
             details |= {"data": str(recording.data), "episode": recording.episode_id}
         self._rows.append(Row(str(recording.path), stage, status, details))
-        if stage in SCORING:
-            self.counts[status] += 1
+        self._counts.setdefault(stage, Counter())[status] += 1
 
     def __enter__(self) -> Journal:
         return self

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from robovalue_ros.data.embedding_cache.store import STALE_SECONDS
 from robovalue_ros.data.value_store.causal import CAUSAL_FOLDER
 from robovalue_ros.data.value_store.centers import CLUSTER_FILE, SEGMENT_FILE
 from robovalue_ros.data.value_store.metadata import METADATA_FILE
@@ -36,8 +37,23 @@ def clear(out: Path) -> None:
         for file in out.glob(pattern):
             file.unlink()
     for name in OWN_FOLDERS:
-        if (out / name).is_dir():
-            shutil.rmtree(out / name)
+        folder = out / name
+        for file in (*folder.glob("*.npz"), *folder.glob("*/*.npz")):
+            file.unlink()
+        for inner in (*folder.glob("*/"), folder):
+            if inner.is_dir() and not inner.is_symlink() and not any(inner.iterdir()):
+                inner.rmdir()
+
+
+def sweep(out: Path) -> None:
+    """Remove temporary files of runs that were killed, once they are surely nobody's."""
+    for folder in (out, *(out / name for name in OWN_FOLDERS)):
+        for file in (*folder.glob(".tmp-*"), *folder.glob("*/.tmp-*")):
+            try:
+                if time.time() - file.stat().st_mtime > STALE_SECONDS:
+                    file.unlink()
+            except FileNotFoundError:
+                continue
 
 
 def result_names(out: Path, recordings: Sequence[Recording]) -> tuple[str, ...]:
@@ -48,5 +64,7 @@ def result_names(out: Path, recordings: Sequence[Recording]) -> tuple[str, ...]:
         for row in read_rows(log):
             if "out_npz" in row.details:
                 name = file_name_of(str(row.details["out_npz"])) + ".npz"
-                taken.setdefault(name, Path(row.hdf5))
+                # Logs of today's tools name files as they were typed.
+                path = Path(row.hdf5)
+                taken.setdefault(name, path.parent.resolve() / path.name)
     return value_names([(item.source, item.path) for item in recordings], taken)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from robovalue_ros.contracts.config import to_mapping
 from robovalue_ros.contracts.errors import DataError, nearest
 from robovalue_ros.contracts.frames import FrameSource
+from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.contracts.types import Episode
 from robovalue_ros.data.embedding_cache.legacy import Trim
 from robovalue_ros.data.value_store.ids import file_id
 from robovalue_ros.pipelines.estimate.config import EstimateConfig
-from robovalue_ros.pipelines.estimate.sources import FAILURE, TELEOP
+from robovalue_ros.pipelines.estimate.sources import FAILURE, SUB_FOLDERS, TELEOP
 from robovalue_ros.pipelines.recordings import Readers, Recording
 from robovalue_ros.value.fusion import needed_cameras
-from robovalue_ros.value.identity import task_from_file_name
+from robovalue_ros.value.identity import short_id, task_from_file_name
 from robovalue_ros.value.trim import Span, trim_span
 
 USUAL = {"high": "cam_high", "wrist": "cam_left_wrist"}
@@ -45,9 +48,7 @@ class Prepared:
     @property
     def key(self) -> str:
         """A name that no other recording of a run has and that survives a move of its folder."""
-        recording = self.recording
-        own = recording.path.name if recording.whole_file else recording.episode_id
-        return f"{recording.source}/{own}"
+        return recording_key(self.recording)
 
     @property
     def length(self) -> int:
@@ -84,22 +85,46 @@ def prepare(
         frames = {role: episode.cameras[name] for role, name in names.items()}
         return Prepared(
             recording, _task(episode, recording, config), _is_success(recording, episode, config),
-            episode.success, span, len(episode), names, frames, recording_id(recording, readers),
+            episode.success, span, len(episode), names, frames,
+            recording_id(recording, readers, config),
         )  # fmt: skip
     finally:
         episode.close()
 
 
-def recording_id(recording: Recording, readers: Readers) -> str:
-    """Return the id by which stored results know a recording: its path, size and time."""
-    return file_id(str(recording.path), *readers.version(recording.data))
+def recording_key(recording: Recording) -> str:
+    """Return a name that no other recording of a run has and that survives a move of its folder."""
+    if not recording.whole_file:
+        return f"{recording.source}/{recording.episode_id}"
+    parent = recording.path.parent.name
+    # One list may come from several labelled folders, with the same names in each.
+    inner = f"{parent}/" if parent in SUB_FOLDERS else ""
+    return f"{recording.source}/{inner}{recording.path.name}"
+
+
+def recording_id(recording: Recording, readers: Readers, config: EstimateConfig) -> str:
+    """Return the id by which stored results know a recording: its path, size and time.
+
+    Options that change what is read from it are part of it; without any it is today's id.
+    """
+    path = recording.data.resolve() if recording.whole_file else recording.path
+    plain = file_id(str(path), *readers.version(recording.data))
+    read = reading(config)
+    return short_id(f"{plain}|{json.dumps(read, sort_keys=True)}") if read else plain
+
+
+def reading(config: EstimateConfig) -> dict[str, object]:
+    """Return the options that change what is read from a recording, those that are set."""
+    told = to_mapping(config.read) | {"high": config.high_camera, "wrist": config.wrist_camera}
+    usual: dict[str, object] = to_mapping(ReadOptions())
+    return {name: value for name, value in told.items() if value != usual.get(name)}
 
 
 def _span(episode: Episode, signal: str, epsilon: float) -> Span | None:
     rows = episode.states if signal == "qpos" else episode.actions
     if rows.shape[1] == 0:
-        # A video has no joints: all of it counts.
-        return Span(0, len(episode) - 1)
+        # A video has no joints: all of it counts, if there is anything to compare.
+        return Span(0, len(episode) - 1) if len(episode) > 1 else None
     return trim_span(rows, epsilon)
 
 
@@ -113,11 +138,22 @@ def _is_success(recording: Recording, episode: Episode, config: EstimateConfig) 
 
 
 def _task(episode: Episode, recording: Recording, config: EstimateConfig) -> str:
-    name = recording.path.name
-    if config.compatible and episode.task == task_from_file_name(name):
-        # Stored results of files that do not tell their task have the time of day in it.
-        return task_from_file_name(name, compat=True)
-    return episode.task
+    if not config.compatible or config.read.task is not None or not _is_hdf5(recording):
+        return episode.task
+    from robovalue_ros.data.hdf5.file import EpisodeFile
+
+    file = EpisodeFile(recording.data)
+    try:
+        found = file.find("/task")
+        told = None if found is None or getattr(found, "shape", ()) == () else file.text("/task")
+    finally:
+        file.close()
+    # Stored results of files that do not tell their task have the time of day in it.
+    return task_from_file_name(recording.path.name, compat=True) if told is None else told
+
+
+def _is_hdf5(recording: Recording) -> bool:
+    return recording.whole_file and recording.data.suffix in (".hdf5", ".h5")
 
 
 def camera_names(episode: Episode, config: EstimateConfig, recording: Recording) -> dict[str, str]:

@@ -19,7 +19,7 @@ from robovalue_ros.data.value_store.centers import (
 )
 from robovalue_ros.data.value_store.episode import Recording as StoredRecording
 from robovalue_ros.data.value_store.episode import write_progress_values
-from robovalue_ros.data.value_store.ids import centers_cfg, cfg_id, scoring_cfg, warp_cfg
+from robovalue_ros.data.value_store.ids import centers_cfg, cfg_id, warp_cfg
 from robovalue_ros.data.value_store.metadata import progress_metadata
 from robovalue_ros.data.value_store.reports import (
     CLUSTER_REPORT,
@@ -48,6 +48,8 @@ from robovalue_ros.value.progress_method import (
 )
 from robovalue_ros.value.warp import identity
 
+NOT_OF_THE_FIT = ("value_mapping", "failure_end_value", "minmax_skip_prefix_k")
+
 
 class ProgressRun:
     """Implements MethodRun for progress_warp."""
@@ -63,11 +65,17 @@ class ProgressRun:
             context.references, options,
             embed_cfg_id=context.embed_cfg_id, centers_cfg_id=self._centers_id,
         )  # fmt: skip
+        if not options.compatible:
+            # Today's id counts options that act after the warp and leaves out one that shapes it.
+            for name in NOT_OF_THE_FIT:
+                del self._warp_cfg[name]
+            self._warp_cfg["norm_eps"] = float(options.norm_eps)
         self._warp_id = cfg_id(self._warp_cfg) if options.warp_enable else ""
         self._norms: dict[str, Any] = {}
 
     def stored(self, out: Path) -> ProgressModel | None:
-        if not (out / CLUSTER_FILE).is_file() or not (out / CLUSTER_REPORT).is_file():
+        needed = [CLUSTER_FILE, CLUSTER_REPORT, *([WARP_FILE] if self._options.warp_enable else [])]
+        if not all((out / name).is_file() for name in needed):
             return None
         warp, used = identity(), 0
         try:
@@ -91,7 +99,7 @@ class ProgressRun:
     def fit(self, references: Sequence[EmbeddedEpisode], progress: Progress) -> ProgressModel:
         return fit_progress(references, self._options)
 
-    def save(self, out: Path, model: ProgressModel) -> None:
+    def save(self, out: Path, model: ProgressModel, references: Sequence[EmbeddedEpisode]) -> None:
         context, told = self._context, self._context.references
         about = CentersAbout(
             context.embed_cfg_id, self._centers_id, self._centers_cfg, told.signature, told.ids
@@ -135,7 +143,7 @@ class ProgressRun:
         if curve is not None and self.needs_all:
             low, high = curve.sigmoid.low, curve.sigmoid.high
             scored = replace(scored, norm_min=low, norm_max=high)
-        return scoring_cfg(self._options, scored)
+        return self._context.scoring_cfg(self._options, scored)
 
     def write(
         self, path: Path, curve: ProgressCurve, prepared: Prepared, scoring_cfg: Mapping[str, Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.progress import Progress
@@ -25,6 +26,12 @@ class ReferenceSet:
     usable: tuple[Prepared, ...]
     told: References
     chosen: tuple[Recording, ...]
+
+    def without(self, keys: Container[str]) -> ReferenceSet:
+        """Return the set without some references whose frames turned out damaged."""
+        usable = tuple(item for item in self.usable if item.key not in keys)
+        told = replace(self.told, ids=tuple(item.file_id for item in usable))
+        return replace(self, usable=usable, told=told)
 
 
 def reference_stage(config: EstimateConfig) -> str:
@@ -58,8 +65,8 @@ def choose_references(
     # Stored ids count every chosen file, also those that could not be used.
     named = chosen if config.compatible else [item.recording for item in usable]
     told = References(
-        tuple(recording_id(recording, readers) for recording in named), config.success_mode,
-        config.shortest_p, config.max_success_episodes,
+        tuple(recording_id(recording, readers, config) for recording in named),
+        config.success_mode, config.shortest_p, config.max_success_episodes,
     )  # fmt: skip
     return ReferenceSet(tuple(usable), told, tuple(chosen))
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robovalue_ros.backends.encoders.choice import EncoderChoice
 from robovalue_ros.contracts.config import to_mapping
+from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.ports import FrameEncoder
 from robovalue_ros.contracts.progress import Progress, SilentProgress
 from robovalue_ros.contracts.types import Finding
@@ -20,20 +19,25 @@ from robovalue_ros.data.atomic import write_json
 from robovalue_ros.data.embedding_cache.legacy_names import SAMPLING_POLICY, LegacyEncoder
 from robovalue_ros.data.embedding_cache.store import EmbeddingStore
 from robovalue_ros.data.value_store.causal import CAUSAL_FOLDER
+from robovalue_ros.data.value_store.ids import References
 from robovalue_ros.data.value_store.metadata import METADATA_FILE
 from robovalue_ros.data.value_store.naming import VALUES_FOLDER
 from robovalue_ros.data.value_store.reports import write_report
 from robovalue_ros.data.value_store.rows import ROWS_FILE
-from robovalue_ros.data.value_store.value_model import read_value_model
 from robovalue_ros.pipelines.embedding.service import Embedder
-from robovalue_ros.pipelines.estimate.causal import CausalTarget, run_causal
+from robovalue_ros.pipelines.estimate.causal import STAGE, CausalTarget, run_causal
 from robovalue_ros.pipelines.estimate.config import EstimateConfig
 from robovalue_ros.pipelines.estimate.context import RunContext
 from robovalue_ros.pipelines.estimate.embedded import SeriesEmbedder
+from robovalue_ros.pipelines.estimate.encoders import (
+    EncoderMaker,
+    encoder_source,
+    stream_maker,
+)
 from robovalue_ros.pipelines.estimate.journal import Journal
 from robovalue_ros.pipelines.estimate.method_run import MethodRun
-from robovalue_ros.pipelines.estimate.outputs import RUN_FILE, clear, result_names
-from robovalue_ros.pipelines.estimate.prepare import Prepared
+from robovalue_ros.pipelines.estimate.outputs import RUN_FILE, clear, result_names, sweep
+from robovalue_ros.pipelines.estimate.prepare import Prepared, reading
 from robovalue_ros.pipelines.estimate.progress_run import ProgressRun
 from robovalue_ros.pipelines.estimate.references import ReferenceSet, choose_references, ready
 from robovalue_ros.pipelines.estimate.score import Scoring
@@ -41,25 +45,25 @@ from robovalue_ros.pipelines.estimate.segment_run import SegmentRun
 from robovalue_ros.pipelines.estimate.sources import list_recordings
 from robovalue_ros.pipelines.estimate.value_model import needs_value_model, value_model
 from robovalue_ros.pipelines.recordings import Opener, Readers, Recording
-from robovalue_ros.value.config import ProgressConfig
+from robovalue_ros.value.config import ProgressConfig, SegmentConfig
 from robovalue_ros.value.identity import config_id
-from robovalue_ros.value.pixels.network import PixelNetwork
-from robovalue_ros.value.stream.live import ValueStream
 from robovalue_ros.value.stream.model import ValueModel
 
 DEFAULT_PROGRESS = SilentProgress()
-EncoderMaker = Callable[
-    [EncoderChoice, Sequence[str], PixelNetwork | None], Mapping[str, FrameEncoder]
-]
-"""Builds the encoder of each camera; a door passes `wiring.make_encoders`."""
+NO_REFERENCES = ReferenceSet((), References(()), ())
 
 
 @dataclass(frozen=True)
 class EstimateResult:
-    """What a run did. counts: scored recordings by status. embedded: clips computed and reused."""
+    """What a run did.
+
+    counts, causal: recordings by status, of the value method and of causal curves. embedded: clips
+    computed and reused.
+    """
 
     out: Path
     counts: Counter[str]
+    causal: Counter[str]
     findings: tuple[Finding, ...]
     references: int
     embedded: tuple[int, int]
@@ -78,18 +82,30 @@ def estimate(
     DataError when nothing can be done at all.
     """
     config.method()  # impossible options end the run before it touches anything
-    if config.overwrite:
-        clear(config.out_cache_dir)
+    if not (config.hindsight or config.causal):
+        raise ConfigError(
+            "nothing is to be written", "--hindsight, --causal or both", "Leave out --no-hindsight."
+        )
     readers = Readers(opener)
     try:
+        if config.overwrite:
+            clear(config.out_cache_dir)
         with Journal(config.out_cache_dir, progress) as journal:
+            sweep(config.out_cache_dir)
             run = _Run(config, readers, make_encoders, journal, progress)
             run.work()
             journal.find(*readers.findings())
             return EstimateResult(
-                config.out_cache_dir, journal.counts, journal.findings,
-                len(run.references.usable), run.embedded,
+                config.out_cache_dir, journal.counts(run.stage), journal.counts(STAGE),
+                journal.findings, len(run.references.usable), run.embedded,
             )  # fmt: skip
+    except OSError as problem:
+        # Readers and stores turn their own into DataError; what is left is a full or closed disk.
+        place = problem.filename or config.out_cache_dir
+        raise DataError(
+            place, problem.strerror or str(problem), "a folder that can be written",
+            "What was finished is kept. Give the same command again.",
+        ) from problem  # fmt: skip
     finally:
         readers.close()
 
@@ -106,9 +122,14 @@ class _Run:
         self._config, self._readers, self._make_encoders = config, readers, make_encoders
         self._journal, self._progress = journal, progress
         self.embedded = (0, 0)
+        self.stage = ProgressRun.stage
+        if isinstance(config.method(), SegmentConfig):
+            self.stage = SegmentRun.stage
         lists = list_recordings(config, readers)
         journal.find(*lists.findings)
-        self.references: ReferenceSet = choose_references(lists, readers, config, journal, progress)
+        self.references = NO_REFERENCES
+        if config.hindsight or config.model is None:
+            self.references = choose_references(lists, readers, config, journal, progress)
         from_rollouts = config.success_mode == "rollouts_shortest_p"
         self._recordings = lists.to_score(config, self.references.chosen if from_rollouts else ())
         self._names = result_names(config.out_cache_dir, self._recordings)
@@ -121,28 +142,27 @@ class _Run:
                 config, self.references, self._readers, self._journal, self._progress
             )
         if config.hindsight:
-            self._hindsight(model)
-        if model_file is not None and config.causal:
-            self._causal(model_file)
+            self._hindsight(model_file, model)
+        if model_file is not None and model is not None and config.causal:
+            self._causal(model_file, model)
 
-    def _hindsight(self, model: ValueModel | None) -> None:
+    def _hindsight(self, model_file: Path | None, model: ValueModel | None) -> None:
         config, progress = self._config, self._progress
         encoders = self._encoders(model)
         store = EmbeddingStore(config.embedding_root)
-        embedder = Embedder(encoders, store, config.embedding, progress)
-        context = self._context(encoders)
-        method = _method_run(context)
+        source = encoder_source(config, self.references.usable[0].names, model_file)
+        embedder = Embedder(encoders, store, config.embedding, progress, source)
         self._write_run_file(encoders)
         with progress.stage("reading episodes", len(self._recordings)) as tick:
             scored: list[Prepared] = []
             for recording in self._recordings:
-                found = ready(recording, self._readers, config, self._journal, method.stage)
+                found = ready(recording, self._readers, config, self._journal, self.stage)
                 if found is not None:
                     scored.append(found)
                 tick(1)
         files = self._files(VALUES_FOLDER)
         scoring = Scoring(
-            config, method, self.references,
+            config, lambda chosen: _method_run(self._context(encoders, chosen)), self.references,
             SeriesEmbedder(encoders, embedder, config, self._journal), self._journal, progress,
             {item.key: files[item.recording] for item in scored},
         )  # fmt: skip
@@ -151,16 +171,21 @@ class _Run:
         embedder.close()
         self.embedded = (embedder.computed, embedder.reused)
         self._journal.find(*embedder.findings)
-        facts = self._facts(context, encoders, len(scored))
-        write_report(config.out_cache_dir / METADATA_FILE, method.metadata(scoring.model, facts))
+        self.references = scoring.references
+        facts = self._facts(self._context(encoders, self.references), encoders, len(scored))
+        told = scoring.method.metadata(scoring.model, facts)
+        write_report(config.out_cache_dir / METADATA_FILE, told)
 
-    def _causal(self, model_file: Path) -> None:
+    def _causal(self, model_file: Path, model: ValueModel) -> None:
+        config = self._config
+        make_stream, shared = stream_maker(config, model_file, model, self._make_encoders)
         files = self._files(CAUSAL_FOLDER)
         targets = [CausalTarget(recording, files[recording]) for recording in self._recordings]
         with self._progress.stage("causal curves", len(targets)) as tick:
             run_causal(
-                targets, self._readers, functools.partial(_stream_of, model_file), self._journal,
-                tick, workers=self._config.embedding.threads,
+                targets, self._readers, make_stream, self._journal, tick,
+                reading=str(sorted(reading(config).items())),
+                workers=config.embedding.threads if shared else 1,
             )  # fmt: skip
 
     def _files(self, folder: str) -> dict[Recording, Path]:
@@ -178,10 +203,12 @@ class _Run:
         )  # fmt: skip
         return {role: made[name] for role, name in names.items()}
 
-    def _context(self, encoders: Mapping[str, FrameEncoder]) -> RunContext:
+    def _context(
+        self, encoders: Mapping[str, FrameEncoder], references: ReferenceSet
+    ) -> RunContext:
         config = self._config
         return RunContext(
-            config, self.references.told, config_id(embed_cfg(config, encoders)),
+            config, references.told, config_id(embed_cfg(config, encoders)),
             _clip_frames(encoders), _training_device(config), _now(), self._journal,
         )  # fmt: skip
 
@@ -197,7 +224,7 @@ class _Run:
     def _facts(
         self, context: RunContext, encoders: Mapping[str, FrameEncoder], scored: int
     ) -> dict[str, Any]:
-        config, counts = self._config, self._journal.counts
+        config, counts = self._config, self._journal.counts(self.stage)
         root = config.embedding_root
         return {
             "created_at": context.created_at, "out_cache_dir": str(config.out_cache_dir),
@@ -208,7 +235,7 @@ class _Run:
             "success_mode": config.success_mode, "shortest_p": config.shortest_p,
             "score_sources": config.score_sources, "epsilon": config.epsilon,
             "trim_signal": config.trim_signal, "max_episode_len": config.max_episode_len,
-            "vjepa_ckpt": _text(config.vjepa_ckpt), "vjepa_img_size": config.vjepa_img_size,
+            "vjepa_ckpt": _text(config.vjepa_ckpt), "vjepa_img_size": _side(config, encoders),
             "vjepa_num_frames": context.clip_frames, "device": config.device,
             "enable_fp16": config.enable_fp16, "embed_batch_size": config.embed_batch_size,
             "embed_cache_root": str(root), "embed_cache_dir": str(EmbeddingStore(root).root),
@@ -258,8 +285,10 @@ def _training_device(config: EstimateConfig) -> str:
     return str(resolve_devices(config.encoder_choice().run.devices)[0])
 
 
-def _stream_of(model_file: Path) -> ValueStream:
-    return ValueStream(read_value_model(model_file).model)
+def _side(config: EstimateConfig, encoders: Mapping[str, FrameEncoder]) -> int | None:
+    """Return the side of the encoder's input, where it tells."""
+    crop = getattr(next(iter(encoders.values())), "crop", None)
+    return config.vjepa_img_size or getattr(crop, "height", None)
 
 
 def _now() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -31,28 +31,35 @@ RECORDINGS_AT_ONCE = 32
 
 @dataclass
 class Scoring(Generic[M, C]):
-    """One method at work. files: where the values of each recording go, by its key."""
+    """One method at work. files: where the values of each recording go, by its key.
+
+    make_method: makes the method for a set of references, of which ids tell.
+    """
 
     config: EstimateConfig
-    method: MethodRun[M, C]
+    make_method: Callable[[ReferenceSet], MethodRun[M, C]]
     references: ReferenceSet
     embedder: SeriesEmbedder
     journal: Journal
     progress: Progress
     files: Mapping[str, Path]
+    method: MethodRun[M, C] = field(init=False)
     model: M | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.method = self.make_method(self.references)
 
     def run(self, scored: Sequence[Prepared], tick: Tick) -> None:
         """Score what is not there already; what an earlier run learned is taken if it fits."""
         self.model = self.method.stored(self.config.out_cache_dir)
+        if self.model is None:
+            self.model = self._learn()
         waiting = []
         for prepared in scored:
             if not self.method.needs_all and self._is_there(prepared, None):
                 tick(1)
             else:
                 waiting.append(prepared)
-        if self.model is None:
-            self.model = self._learn()
         self.journal.find(*self.method.findings(self.model))
         kept: list[tuple[Prepared, C]] = []
         for handful in self._handfuls(waiting):
@@ -85,6 +92,7 @@ class Scoring(Generic[M, C]):
         references = self.references.usable
         stage = reference_stage(self.config)
         episodes: list[EmbeddedEpisode] = []
+        damaged: set[str] = set()
         options = self.config.method()
         with self.progress.stage("demonstrations", len(references)) as tick:
             for handful in self._handfuls(references):
@@ -93,16 +101,25 @@ class Scoring(Generic[M, C]):
                 for prepared, episode in zip(handful, found, strict=True):
                     if isinstance(episode, DataError):
                         self.journal.failed(prepared.recording, stage, str(episode))
+                        damaged.add(prepared.key)
                     else:
                         episodes.append(episode)
                 tick(len(handful))
+        out = self.config.out_cache_dir
+        if damaged and not self.config.compatible:
+            # Ids name what was learned from, not what was hoped for.
+            self.references = self.references.without(damaged)
+            self.method = self.make_method(self.references)
+            stored = self.method.stored(out) if episodes else None
+            if stored is not None:
+                return stored
         try:
             model = self.method.fit(episodes, self.progress)
         except ContractError as problem:
             folder = references[0].recording.data.parent
             raise DataError(folder, f"nothing can be learned: {problem}") from problem
         self._tell_left_out(model)
-        self.method.save(self.config.out_cache_dir, model)
+        self.method.save(out, model, episodes)
         return model
 
     def _tell_left_out(self, model: M) -> None:

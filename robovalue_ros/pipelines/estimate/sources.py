@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,17 +38,19 @@ class Lists:
     ) -> tuple[Recording, ...]:
         """Return what is scored, in order; raises ConfigError when that is nothing.
 
-        without: references that are taken from the rollouts.
+        A recording that two lists hold is scored once, as the first has it: its values have one
+        file. without: references that are taken from the rollouts.
         """
-        taken = set(without)
+        taken = {item.path for item in without}
         most = {
             FAILURE: config.max_score_rollouts_failure_episodes,
             SUCCESS: config.max_score_rollouts_success_episodes,
         }
         chosen: list[Recording] = []
         for source in LISTS[config.score_sources]:
-            left = [item for item in self.by_source.get(source, ()) if item not in taken]
+            left = [item for item in self.by_source.get(source, ()) if item.path not in taken]
             chosen += left[: most.get(source)]
+            taken |= {item.path for item in left}
         chosen = chosen[: config.max_score_episodes]
         if not chosen:
             wanted = ", ".join(LISTS[config.score_sources])
@@ -92,6 +95,8 @@ def _rollouts(
             for source, name in FOLDERS.items()
             if (folder / name).is_dir()
         }
+    if (folder / "intervention").is_dir():
+        return {}
     return _by_label(folder, readers, findings)
 
 
@@ -168,10 +173,5 @@ def shortest(
             "no successful rollout can be used as a reference", "at least one",
         )  # fmt: skip
     measured.sort(key=lambda pair: pair[0])
-    keep = max(1, _ceil(share * len(measured)))
+    keep = max(1, math.ceil(share * len(measured)))
     return tuple(item for _, item in measured[:keep])
-
-
-def _ceil(number: float) -> int:
-    whole = int(number)
-    return whole if whole == number else whole + 1

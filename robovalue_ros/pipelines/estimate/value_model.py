@@ -12,9 +12,14 @@ from robovalue_ros import __version__
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.progress import Progress
 from robovalue_ros.contracts.types import Episode, Finding
-from robovalue_ros.data.value_store.value_model import read_value_model, write_value_model
+from robovalue_ros.data.value_store.value_model import (
+    StoredValueModel,
+    read_value_model,
+    write_value_model,
+)
 from robovalue_ros.pipelines.estimate.config import EstimateConfig
 from robovalue_ros.pipelines.estimate.journal import Journal
+from robovalue_ros.pipelines.estimate.prepare import Prepared, reading
 from robovalue_ros.pipelines.estimate.references import ReferenceSet, reference_stage
 from robovalue_ros.pipelines.recordings import Readers
 from robovalue_ros.value.stream.fitting import Given, fit_value_model
@@ -22,6 +27,7 @@ from robovalue_ros.value.stream.model import ValueModel
 from robovalue_ros.value.stream.options import FitOptions
 
 MODEL_FILE = "value_model.npz"
+LEFT_OUT = "left_out"
 SHARES = 1000
 
 
@@ -43,27 +49,41 @@ def value_model(
     file = config.out_cache_dir / MODEL_FILE
     about: dict[str, Any] = {
         "demonstrations": list(references.told.ids), "seed": config.seed,
-        "steps": config.fit_steps, "cameras": list(config.read.cameras or ()),
+        "steps": config.fit_steps, "reading": reading(config),
         "software": f"robovalue_ros {__version__}",
     }  # fmt: skip
-    if file.is_file():
-        try:
-            stored = read_value_model(file)
-        except DataError as problem:
-            journal.find(Finding("warning", MODEL_FILE, str(problem), "It is fitted anew."))
-        else:
-            if dict(stored.about) == about:
-                return file, stored.model
-            journal.log("INFO", f"{MODEL_FILE} was made from something else; fitted anew")
-    model = _fitted(config, references, readers, journal, progress)
-    write_value_model(file, model, about)
+    demonstrations = _Demonstrations(config, references, readers, journal)
+    kept = _kept(file, about, journal)
+    if kept is not None:
+        # What could not be read then may be readable now.
+        left_out = kept.about[LEFT_OUT]
+        if left_out == demonstrations.damaged(left_out):
+            return file, kept.model
+    model = _fitted(config, references, demonstrations, journal, progress)
+    write_value_model(file, model, about | {LEFT_OUT: demonstrations.left_out})
     return file, model
+
+
+def _kept(file: Path, about: dict[str, Any], journal: Journal) -> StoredValueModel | None:
+    """Return the model of an earlier run if it was made from the same."""
+    if not file.is_file():
+        return None
+    try:
+        stored = read_value_model(file)
+    except DataError as problem:
+        journal.find(Finding("warning", MODEL_FILE, str(problem), "It is fitted anew."))
+        return None
+    told = dict(stored.about)
+    if isinstance(told.pop(LEFT_OUT, None), list) and told == about:
+        return stored
+    journal.log("INFO", f"{MODEL_FILE} was made from something else; fitted anew")
+    return None
 
 
 def _fitted(
     config: EstimateConfig,
     references: ReferenceSet,
-    readers: Readers,
+    demonstrations: _Demonstrations,
     journal: Journal,
     progress: Progress,
 ) -> ValueModel:
@@ -87,38 +107,63 @@ def _fitted(
             told = reached
 
         try:
-            return fit_value_model(
-                _given(config, references, readers, journal), FitOptions(steps=config.fit_steps),
-                rng, hear,
-            )  # fmt: skip
+            return fit_value_model(demonstrations, FitOptions(steps=config.fit_steps), rng, hear)
         except ContractError as problem:
             folder = references.usable[0].recording.data.parent
             raise DataError(folder, f"no value model can be learned: {problem}") from problem
 
 
-def _given(
-    config: EstimateConfig, references: ReferenceSet, readers: Readers, journal: Journal
-) -> Iterator[Given]:
-    """Yield the demonstrations with the cameras that all of them have."""
-    cameras: Sequence[str] | None = None
-    for prepared in references.usable:
-        episode = readers.open(prepared.recording)
-        shared = [name for name in (cameras or episode.cameras) if name in episode.cameras]
-        cameras = shared
-        episode.close()
-    for prepared in references.usable:
+class _Demonstrations:
+    """The references as fitting takes them, read one after the other.
+
+    left_out: keys of those that turned out damaged.
+    """
+
+    def __init__(
+        self, config: EstimateConfig, references: ReferenceSet, readers: Readers, journal: Journal
+    ) -> None:
+        self._usable, self._readers, self._journal = references.usable, readers, journal
+        self._stage = reference_stage(config)
+        self.left_out: list[str] = []
+
+    def damaged(self, keys: Sequence[str]) -> list[str]:
+        """Return which of some references are damaged, telling the journal of each."""
+        if not keys:
+            return []
+        asked = [item for item in self._usable if item.key in keys]
+        return [item.key for item in asked if self._read(item, ()) is None]
+
+    def __iter__(self) -> Iterator[Given]:
+        cameras = self._shared()
+        for prepared in self._usable:
+            episode = self._read(prepared, cameras)
+            if episode is None:
+                self.left_out.append(prepared.key)
+                continue
+            yield {name: episode.cameras[name] for name in cameras}, episode.stamps_ns
+            episode.close()
+
+    def _shared(self) -> tuple[str, ...]:
+        """Return the cameras that all demonstrations have."""
+        shared: tuple[str, ...] | None = None
+        for prepared in self._usable:
+            try:
+                episode = self._readers.open(prepared.recording)
+            except DataError:
+                continue  # it is told when it is read
+            episode.close()
+            names = tuple(episode.cameras) if shared is None else shared
+            shared = tuple(name for name in names if name in episode.cameras)
+        return shared or ()
+
+    def _read(self, prepared: Prepared, cameras: Sequence[str]) -> Episode | None:
+        """Open a reference and read all frames; None, and told, when one is damaged."""
         try:
-            episode = readers.open(prepared.recording)
-            _read_through(episode, cameras or ())
+            episode = self._readers.open(prepared.recording)
+            for name in cameras or tuple(episode.cameras):
+                for _ in episode.cameras[name].iterate():
+                    pass
         except DataError as problem:
-            journal.failed(prepared.recording, reference_stage(config), str(problem))
-            continue
-        yield {name: episode.cameras[name] for name in cameras or ()}, episode.stamps_ns
-        episode.close()
-
-
-def _read_through(episode: Episode, cameras: Sequence[str]) -> None:
-    """Raise DataError when a frame is damaged, before the demonstration is taken."""
-    for name in cameras:
-        for _ in episode.cameras[name].iterate():
-            pass
+            self._journal.failed(prepared.recording, self._stage, str(problem))
+            return None
+        return episode
