@@ -110,7 +110,8 @@ class Task:
         with self.job.reading:
             for piece in self.pieces:
                 try:
-                    frames.append(prepare(piece))
+                    # What failed in an earlier task needs no more work.
+                    frames.append(piece.camera.failure or prepare(piece))
                 except DataError as problem:
                     frames.append(problem)
             self.job.close()
