@@ -249,5 +249,5 @@ def test_what_cannot_be_fitted_is_named(demos) -> None:
 def test_training_is_as_long_as_demonstrations_ask() -> None:
     assert training_steps(FitOptions(steps=17), [5000]) == 17
     assert training_steps(FitOptions(), [90, 120, 400]) == 1200
-    assert training_steps(FitOptions(), [10, 12]) == 300
+    assert training_steps(FitOptions(), [10, 12]) == 1200
     assert training_steps(FitOptions(), [9000]) == 6000
