@@ -16,7 +16,9 @@ from robovalue_ros.contracts.tools import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from robovalue_ros.backends.encoders.choice import EncoderChoice
+    from robovalue_ros.data.value_store.value_model import StoredValueModel
     from robovalue_ros.value.pixels.network import PixelNetwork
+    from robovalue_ros.value.stream.live import ValueStream
 
 READERS = {
     "hdf5": "robovalue_ros.data.hdf5.aloha:AlohaReader",
@@ -98,6 +100,35 @@ def make_encoders(
                 hint=nearest(camera, network.cameras),
             )
     return {name: PixelsEncoder(network, network.cameras.index(name)) for name in cameras}
+
+
+def stream_encoders(
+    stored: StoredValueModel, weights: Path | None = None, devices: tuple[str, ...] = ("auto",)
+) -> dict[str, FrameEncoder] | None:
+    """Return the encoders that a stored value model was fitted with, None where it needs none.
+
+    weights: where they lie on this machine, if elsewhere. Raises what `make_encoder` raises.
+    """
+    choice = stored.about.get("encoder")
+    if not isinstance(choice, dict):
+        return None
+    from robovalue_ros.backends.encoders.choice import restored_choice
+
+    return make_encoders(restored_choice(choice, weights, devices), stored.model.cameras)
+
+
+def open_value_stream(
+    path: Path, weights: Path | None = None, devices: tuple[str, ...] = ("auto",)
+) -> ValueStream:
+    """Return a stream over the value model in a file, of either kind; what every door uses.
+
+    Raises DataError for a damaged file, and what `stream_encoders` raises.
+    """
+    from robovalue_ros.data.value_store.value_model import read_value_model
+    from robovalue_ros.value.stream.live import ValueStream
+
+    stored = read_value_model(path)
+    return ValueStream(stored.model, stream_encoders(stored, weights, devices))
 
 
 def _load(target: str) -> Any:

@@ -11,7 +11,8 @@ from rich.text import Text
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
 from robovalue_ros.pipelines.fit import FitConfig, FitResult, fit
-from robovalue_ros.wiring import open_reader
+from robovalue_ros.value.stream.model import PIXELS
+from robovalue_ros.wiring import make_encoders, open_reader
 
 ABOUT = """Learn from successful demonstrations of one task how far it has come at any frame, and
 keep that as a value model: one file that the live node, the Gymnasium wrapper and offline scoring
@@ -25,7 +26,9 @@ def run(words: Sequence[str]) -> int:
     config = parse(FitConfig, words, "robovalue value fit", ABOUT)
     options = config.read.options
     with BarProgress() as progress:
-        result = fit(config, lambda path: open_reader(path, options), progress=progress)
+        result = fit(
+            config, lambda path: open_reader(path, options), make_encoders, progress=progress
+        )
     _print(result)
     return 0
 
@@ -37,6 +40,7 @@ def _print(result: FitResult) -> None:
     table.add_column(overflow="fold")
     for name, value in (
         ("task", str(result.about["task"])),
+        ("kind", _kind(result)),
         ("cameras", ", ".join(result.model.cameras)),
         ("demonstrations", str(len(result.about["demonstrations"]))),
         ("frames", f"{result.frames} ({result.seconds:.1f} s)"),
@@ -48,3 +52,9 @@ def _print(result: FitResult) -> None:
     if result.findings:
         console.print()
         print_findings(result.findings, console)
+
+
+def _kind(result: FitResult) -> str:
+    if result.model.kind == PIXELS:
+        return "pixels: a network learned from these demonstrations, no other weights"
+    return f"matching: clips seen by {result.about['encoder']['encoder']}"

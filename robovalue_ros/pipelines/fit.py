@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,29 +11,36 @@ from typing import Any
 import numpy as np
 
 from robovalue_ros import __version__
-from robovalue_ros.backends.encoders.choice import EncoderChoice
+from robovalue_ros.backends.encoders.choice import PIXELS, EncoderChoice, stored_choice
 from robovalue_ros.contracts.config import option, to_mapping
 from robovalue_ros.contracts.errors import ContractError, DataError
-from robovalue_ros.contracts.frames import FrameSource
+from robovalue_ros.contracts.frames import FrameSource, Image
 from robovalue_ros.contracts.progress import Progress, SilentProgress
 from robovalue_ros.contracts.tools import ColorOrder, ReadFormat, ReadOptions, Rotation
-from robovalue_ros.contracts.types import Episode, Finding
+from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.value_store.value_model import write_value_model
 from robovalue_ros.pipelines.fit_demonstrations import (
     Chosen,
-    WatchedFrames,
+    Stamps,
+    Taken,
     choose_demonstrations,
-    content_of,
-    damaged,
     few_findings,
     list_episodes,
 )
-from robovalue_ros.pipelines.recordings import Opener, Readers, Recording
+from robovalue_ros.pipelines.recordings import Opener, Readers
 from robovalue_ros.value.pixels.shrink import SIDE, shrink
-from robovalue_ros.value.stream.fitting import FEWEST_DEMOS, Given, fit_value_model
+from robovalue_ros.value.stream.core import Encoders
+from robovalue_ros.value.stream.fitting import Given, checked_demonstration, fit_value_model
+from robovalue_ros.value.stream.match_fitting import (
+    EmbeddedDemonstration,
+    embed_demonstration,
+    fit_matching_model,
+)
+from robovalue_ros.value.stream.match_options import MatchOptions
 from robovalue_ros.value.stream.model import ValueModel
 from robovalue_ros.value.stream.options import FitOptions
 
+EncoderMaker = Callable[[EncoderChoice, Sequence[str]], Encoders]
 DEFAULT_PROGRESS = SilentProgress()
 SHARES = 1000
 
@@ -76,6 +83,7 @@ class FitConfig:
     seed: int = option(0, "seed of everything that is drawn; same seed, same bytes", low=0)
     fit: FitOptions = option(FitOptions, "how the model is made")
     encoder: EncoderChoice = option(EncoderChoice, "what looks at the pictures")
+    matching: MatchOptions = option(MatchOptions, "how clips are matched; encoders with weights")
     read: FitReading = option(FitReading, "how to read")
 
 
@@ -91,11 +99,18 @@ class FitResult:
     findings: tuple[Finding, ...]
 
 
-def fit(config: FitConfig, opener: Opener, *, progress: Progress = DEFAULT_PROGRESS) -> FitResult:
+def fit(
+    config: FitConfig,
+    opener: Opener,
+    make_encoders: EncoderMaker,
+    *,
+    progress: Progress = DEFAULT_PROGRESS,
+) -> FitResult:
     """Fit a model on the successful episodes of one task and write it.
 
-    opener: `wiring.open_reader` with the reading options. Raises DataError, ConfigError,
-    ContractError for demonstrations that cannot teach.
+    opener: `wiring.open_reader` with the reading options. make_encoders: `wiring.make_encoders`;
+    asked only for encoders with weights. Raises DataError, ConfigError, ContractError for
+    demonstrations that cannot teach.
     """
     target = _target(config)
     readers = Readers(opener)
@@ -108,91 +123,26 @@ def fit(config: FitConfig, opener: Opener, *, progress: Progress = DEFAULT_PROGR
                 config.data[0], f"no episode can be read; the first: {findings[0].found}"
             )
         chosen = choose_demonstrations(listed, config.task)
-        taken = _Taken(chosen, readers, progress, config.max_demos)
-        model = _fitted(config, taken, progress)
+        taken = Taken(chosen, readers, progress, config.max_demos)
+        if config.encoder.encoder == PIXELS:
+            model = _fit_pixels(config, taken, progress)
+        else:
+            model = _fit_matching(config, taken, make_encoders(config.encoder, chosen.cameras))
         findings = [*findings, *chosen.findings, *taken.findings]
         findings += [*few_findings(len(taken.entries)), *readers.findings()]
     finally:
         readers.close()
-    about = {
-        "task": chosen.task, "cameras": list(model.cameras), "demonstrations": taken.entries,
-        "options": to_mapping(config.fit), "seed": config.seed,
-        "encoder": None, "software": f"robovalue_ros {__version__}",
-    }  # fmt: skip
+    about = _about(config, chosen, taken, model)
     write_value_model(target, model, about)
     return FitResult(target, model, about, taken.frames, taken.seconds, tuple(findings))
 
 
-class _Taken:
-    """The demonstrations, read one after the other as fitting asks for them.
+def _fit_pixels(config: FitConfig, taken: Taken, progress: Progress) -> ValueModel:
+    def small(pictures: Mapping[str, FrameSource], stamps: Stamps) -> Given:
+        checked_demonstration((pictures, stamps), tuple(pictures), "demonstration")
+        return {name: _small(source) for name, source in pictures.items()}, stamps
 
-    Those whose frames turn out damaged are left out. What was used is known afterwards.
-    """
-
-    def __init__(
-        self, chosen: Chosen, readers: Readers, progress: Progress, most: int | None
-    ) -> None:
-        self._chosen, self._readers, self._progress = chosen, readers, progress
-        self._most = len(chosen.demonstrations) if most is None else most
-        self.entries: list[dict[str, Any]] = []
-        self.findings: list[Finding] = []
-        self.frames, self.seconds = 0, 0.0
-
-    def __iter__(self) -> Iterator[Given]:
-        total = min(self._most, len(self._chosen.demonstrations))
-        with self._progress.stage("reading demonstrations", total) as tick:
-            for recording in self._chosen.demonstrations:
-                if len(self.entries) == self._most:
-                    break
-                try:
-                    given = self._read(recording)
-                except DataError as problem:
-                    self.findings.append(damaged(recording, problem))
-                    self._progress.say(f"left out {recording.episode_id}: {problem}")
-                    continue
-                yield given
-                tick(1)
-        if len(self.entries) < FEWEST_DEMOS:
-            raise DataError(
-                self._chosen.demonstrations[0].data,
-                f"only {len(self.entries)} demonstrations can be used",
-                f"at least {FEWEST_DEMOS} successful ones",
-                self.findings[0].found if self.findings else "",
-            )
-
-    def _read(self, recording: Recording) -> Given:
-        episode = self._readers.open(recording)
-        cameras = self._chosen.cameras
-        try:
-            with self._progress.stage(recording.episode_id, len(episode) * len(cameras)) as tick:
-                watched = {name: WatchedFrames(episode.cameras[name], tick) for name in cameras}
-                pictures = {name: _small(source) for name, source in watched.items()}
-        finally:
-            episode.close()
-        self._note(recording, episode, content_of(episode, watched))
-        return pictures, episode.stamps_ns
-
-    def _note(self, recording: Recording, episode: Episode, content: str) -> None:
-        seconds = float(episode.stamps_ns[-1] - episode.stamps_ns[0]) / 1e9
-        self.frames += len(episode)
-        self.seconds += seconds
-        self.entries.append(
-            {
-                "id": recording.episode_id, "data": recording.data.name, "frames": len(episode),
-                "seconds": round(seconds, 3), "content": content,
-            }
-        )  # fmt: skip
-
-
-def _small(source: FrameSource) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Read all frames of a camera as small pictures, which is all that fitting keeps of them."""
-    small = np.empty((len(source), SIDE, SIDE, 3), np.uint8)
-    for row, image in enumerate(source.iterate()):
-        small[row] = np.rint(shrink(image) * np.float32(255.0))
-    return small
-
-
-def _fitted(config: FitConfig, taken: _Taken, progress: Progress) -> ValueModel:
+    given = list(taken.each(small))
     rng = np.random.default_rng(config.seed)
     with progress.stage("learning", SHARES) as tick:
         told = 0
@@ -203,7 +153,35 @@ def _fitted(config: FitConfig, taken: _Taken, progress: Progress) -> ValueModel:
             tick(reached - told)
             told = reached
 
-        return fit_value_model(taken, config.fit, rng, hear)
+        return fit_value_model(given, config.fit, rng, hear)
+
+
+def _fit_matching(config: FitConfig, taken: Taken, encoders: Encoders) -> ValueModel:
+    def embedded(pictures: Mapping[str, FrameSource], stamps: Stamps) -> EmbeddedDemonstration:
+        return embed_demonstration((pictures, stamps), encoders, "recent", config.matching)
+
+    demos = list(taken.each(embedded))
+    return fit_matching_model(demos, encoders, "recent", config.fit, config.matching)
+
+
+def _small(source: FrameSource) -> Image:
+    """Read all frames of a camera as small pictures, which is all that fitting keeps of them."""
+    small = np.empty((len(source), SIDE, SIDE, 3), np.uint8)
+    for row, image in enumerate(source.iterate()):
+        small[row] = np.rint(shrink(image) * np.float32(255.0))
+    return small
+
+
+def _about(config: FitConfig, chosen: Chosen, taken: Taken, model: ValueModel) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "task": chosen.task, "kind": model.kind, "cameras": list(model.cameras),
+        "demonstrations": taken.entries, "options": to_mapping(config.fit), "seed": config.seed,
+        "encoder": None, "software": f"robovalue_ros {__version__}",
+    }  # fmt: skip
+    if config.encoder.encoder != PIXELS:
+        about["options"] |= to_mapping(config.matching)
+        about["encoder"] = stored_choice(config.encoder)
+    return about
 
 
 def _target(config: FitConfig) -> Path:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from robovalue_ros.contracts.errors import ConfigError, DataError, nearest
+from robovalue_ros.contracts.errors import (
+    ConfigError,
+    ContractError,
+    DataError,
+    RobovalueError,
+    nearest,
+)
 from robovalue_ros.contracts.frames import FrameSource, Image
 from robovalue_ros.contracts.progress import Progress, Tick
 from robovalue_ros.contracts.types import Episode, Finding
 from robovalue_ros.pipelines.recordings import Readers, Recording
+from robovalue_ros.value.stream.fitting import FEWEST_DEMOS
 
 FEW = 10
-NAMED = 5
-TooDamaged = Callable[[Recording, DataError], None]
+T = TypeVar("T")
+Stamps = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +141,8 @@ def _common_cameras(good: Sequence[Listed], findings: list[Finding]) -> tuple[st
     return common
 
 
-def damaged(recording: Recording, problem: DataError) -> Finding:
-    """Describe an episode that is left out because it cannot be read."""
+def damaged(recording: Recording, problem: RobovalueError) -> Finding:
+    """Describe an episode that is left out because it cannot be read or used."""
     return Finding("error", recording.episode_id, str(problem), "Repair or remove the file.")
 
 
@@ -178,9 +187,76 @@ class WatchedFrames(FrameSource):
         return self._digest.hexdigest()
 
 
-def content_of(episode: Episode, watched: dict[str, WatchedFrames]) -> str:
+def content_of(stamps_ns: Stamps, watched: Mapping[str, WatchedFrames]) -> str:
     """Return a short hash of a demonstration's stamps and of the frames that were read."""
-    digest = hashlib.sha256(np.ascontiguousarray(episode.stamps_ns).data)
+    digest = hashlib.sha256(np.ascontiguousarray(stamps_ns).data)
     for name in sorted(watched):
         digest.update(f"{name} {watched[name].seen}".encode())
     return digest.hexdigest()[:16]
+
+
+class Taken:
+    """The demonstrations, read one after the other; those that turn out unusable are left out.
+
+    entries, findings, frames and seconds tell afterwards what was used.
+    """
+
+    def __init__(
+        self, chosen: Chosen, readers: Readers, progress: Progress, most: int | None
+    ) -> None:
+        self._chosen, self._readers, self._progress = chosen, readers, progress
+        self._most = len(chosen.demonstrations) if most is None else most
+        self.entries: list[dict[str, Any]] = []
+        self.findings: list[Finding] = []
+        self.frames, self.seconds = 0, 0.0
+
+    def each(self, prepare: Callable[[Mapping[str, FrameSource], Stamps], T]) -> Iterator[T]:
+        """Yield what `prepare` makes of each demonstration's cameras and stamps.
+
+        It reads every camera once from first to last. Raises DataError where fewer than two are
+        usable.
+        """
+        total = min(self._most, len(self._chosen.demonstrations))
+        with self._progress.stage("reading demonstrations", total) as tick:
+            for recording in self._chosen.demonstrations:
+                if len(self.entries) == self._most:
+                    break
+                try:
+                    yield self._read(recording, prepare)
+                except (DataError, ContractError) as problem:
+                    self.findings.append(damaged(recording, problem))
+                    self._progress.say(f"left out {recording.episode_id}: {problem}")
+                else:
+                    tick(1)
+        if len(self.entries) < FEWEST_DEMOS:
+            raise DataError(
+                self._chosen.demonstrations[0].data,
+                f"only {len(self.entries)} demonstrations can be used",
+                f"at least {FEWEST_DEMOS} successful ones",
+                self.findings[0].found if self.findings else "",
+            )
+
+    def _read(
+        self, recording: Recording, prepare: Callable[[Mapping[str, FrameSource], Stamps], T]
+    ) -> T:
+        episode = self._readers.open(recording)
+        cameras = self._chosen.cameras
+        try:
+            with self._progress.stage(recording.episode_id, len(episode) * len(cameras)) as tick:
+                watched = {name: WatchedFrames(episode.cameras[name], tick) for name in cameras}
+                made = prepare(watched, episode.stamps_ns)
+        finally:
+            episode.close()
+        self._note(recording, episode, content_of(episode.stamps_ns, watched))
+        return made
+
+    def _note(self, recording: Recording, episode: Episode, content: str) -> None:
+        seconds = float(episode.stamps_ns[-1] - episode.stamps_ns[0]) / 1e9
+        self.frames += len(episode)
+        self.seconds += seconds
+        self.entries.append(
+            {
+                "id": recording.episode_id, "data": recording.data.name, "frames": len(episode),
+                "seconds": round(seconds, 3), "content": content,
+            }
+        )  # fmt: skip

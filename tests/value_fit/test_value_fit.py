@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robovalue_ros.backends.encoders.choice import EncoderChoice
 from robovalue_ros.cli.main import main
-from robovalue_ros.contracts.errors import ConfigError, DataError
+from robovalue_ros.contracts.errors import ConfigError, ContractError, DataError
+from robovalue_ros.contracts.frames import ArrayFrames
 from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.data.value_store.value_model import read_value_model
 from robovalue_ros.pipelines.fit import FitConfig, FitReading, FitResult, fit
-from robovalue_ros.value.stream.live import score_causal
+from robovalue_ros.value.stream.live import score_causal, stream_samples
 from robovalue_ros.value.stream.options import FitOptions
-from robovalue_ros.wiring import open_reader
+from robovalue_ros.wiring import make_encoders, open_reader, open_value_stream
 
 QUICK = FitOptions(steps=30, batch=6)
 
 
 def fitted(out: Path, *data: Path, **options) -> FitResult:
     config = FitConfig(data, out, fit=options.pop("fit", QUICK), **options)
-    return fit(config, lambda path: open_reader(path, config.read.options))
+    return fit(config, lambda path: open_reader(path, config.read.options), make_encoders)
 
 
 def said(result: FitResult, subject: str) -> str:
@@ -171,3 +174,60 @@ def test_a_fitted_model_scores_what_it_never_saw(
     result = fitted(tmp_path / "m.npz", demos, fit=FitOptions(steps=120, batch=8))
     values = score_causal(result.model, toy_frames).values
     assert np.corrcoef(values, np.arange(len(values)))[0, 1] > 0.8
+
+
+def test_short_demonstrations_are_left_out(record, toy_try, tmp_path: Path) -> None:
+    short = toy_try(9)
+    short = replace(
+        short, id="short", stamps_ns=short.stamps_ns[:5], states=short.states[:5],
+        actions=short.actions[:5],
+        cameras={n: ArrayFrames(s.gather(range(5))) for n, s in short.cameras.items()},
+    )  # fmt: skip
+    data = record(tmp_path / "d", [toy_try(0), short, toy_try(1)])
+    result = fitted(tmp_path / "m.npz", data)
+    assert len(result.about["demonstrations"]) == 2
+    assert any("at least 8" in finding.found for finding in result.findings)
+
+
+@pytest.fixture(scope="module")
+def tiny_weights() -> Path:
+    pytest.importorskip("transformers")
+    return Path(__file__).parents[1] / "vectors/data/vjepa2_tiny_a.pt"
+
+
+def test_an_encoder_with_weights(
+    demos: Path, tmp_path: Path, tiny_weights: Path, toy_frames, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "m.npz"
+    words = [
+        "value", "fit", str(demos), "--out", str(out), "--encoder", "vjepa2", "--img-size", "64",
+        "--weights", str(tiny_weights), "--num-frames", "8", "--heads", "4", "--stride-s", "0.1",
+    ]  # fmt: skip
+    assert main(words) == 0
+    assert "matching: clips seen by vjepa2" in capsys.readouterr().out
+    stored = read_value_model(out)
+    assert stored.about["kind"] == "matching" and stored.about["options"]["stride_s"] == 0.1
+    stream = open_value_stream(out)
+    live = [stream.push(frame) for frame in toy_frames]
+    choice = EncoderChoice("vjepa2", tiny_weights, 64, 8, 4)
+    assert live == stream_samples(
+        stored.model, toy_frames, make_encoders(choice, stored.model.cameras)
+    )
+    # The weights may lie elsewhere, and other ones are refused.
+    moved = tmp_path / "moved.pt"
+    shutil.copy(tiny_weights, moved)
+    assert open_value_stream(out, moved).push(toy_frames[0]) == live[0]
+    other = tiny_weights.with_name("vjepa2_tiny_b.pt")
+    if other.is_file():
+        with pytest.raises((ContractError, DataError)):
+            open_value_stream(out, other)
+    bytes_before = out.read_bytes()
+    assert main([*words, "--overwrite"]) == 0 and out.read_bytes() == bytes_before
+
+
+def test_a_stream_of_the_pixels_kind_opens_the_same_way(
+    demos: Path, tmp_path: Path, toy_frames
+) -> None:
+    result = fitted(tmp_path / "m.npz", demos)
+    stream = open_value_stream(result.path)
+    assert [stream.push(f) for f in toy_frames] == stream_samples(result.model, toy_frames)

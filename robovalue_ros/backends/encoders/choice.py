@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from robovalue_ros.backends.encoders.config import Pooling, RunConfig
 from robovalue_ros.backends.encoders.registry import ENCODER_CONFIGS
-from robovalue_ros.contracts.config import option
+from robovalue_ros.contracts.config import from_mapping, option, to_mapping
 from robovalue_ros.contracts.errors import ConfigError
 
 EncoderName = Literal["pixels", "vjepa2", "siglip", "open_clip", "dinov2", "dinov3"]
@@ -68,3 +69,32 @@ def encoder_config(choice: EncoderChoice) -> Any:
         if setting not in known:
             raise ConfigError(f"the encoder {name} has no setting {setting}", "to leave it out")
     return kind(**given)
+
+
+def stored_choice(choice: EncoderChoice) -> dict[str, Any]:
+    """Return a choice as JSON values that `restored_choice` understands, on any machine.
+
+    The precision is settled here: `auto` could mean another one elsewhere, and other vectors.
+    """
+    from robovalue_ros.backends.encoders.devices import resolve_devices, resolve_precision
+
+    stored = to_mapping(choice)
+    del stored["run"]
+    if choice.weights is not None:
+        stored["weights"] = str(choice.weights.resolve())
+    precision = resolve_precision(choice.run, resolve_devices(choice.run.devices))
+    return {**stored, "precision": precision}
+
+
+def restored_choice(
+    stored: Mapping[str, Any], weights: Path | None = None, devices: tuple[str, ...] = ("auto",)
+) -> EncoderChoice:
+    """Return the choice that `stored_choice` described; raises ConfigError for anything else.
+
+    weights: where they lie on this machine, if elsewhere.
+    """
+    values = dict(stored)
+    run = {"precision": values.pop("precision", "auto"), "devices": list(devices)}
+    if weights is not None:
+        values["weights"] = str(weights)
+    return from_mapping(EncoderChoice, {**values, "run": run}, "the encoder of the value model")
