@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,8 @@ from robovalue_ros.pipelines.diagnose.centers_2d import (
     Sample,
     draw_centers,
 )
-from robovalue_ros.pipelines.diagnose.stored import stored_series
+from robovalue_ros.pipelines.diagnose.stored import RunEmbeddings
+from robovalue_ros.wiring import open_reader
 
 ABOUT = """Draw the centres of success, segment by segment, and some rollouts in the plane where
 they differ most: does a rollout follow the centres, and where does it leave them?
@@ -66,8 +68,11 @@ def run(words: Sequence[str]) -> int:
         max_points=config.rollouts_max_points, l2_normalize=config.l2_normalize,
         out_png=config.out_png,
     )  # fmt: skip
-    with BarProgress() as progress:
-        drawn = draw_centers(config.out_cache_dir, stored_series, options, progress=progress)
+    with (
+        RunEmbeddings(lambda read: partial(open_reader, options=read)) as stored,
+        BarProgress() as progress,
+    ):
+        drawn = draw_centers(config.out_cache_dir, stored.series_of, options, progress=progress)
     if drawn.findings:
         print_findings(drawn.findings, Console(file=sys.stderr))
     Console().print(f"wrote: {drawn.path}", soft_wrap=True, highlight=False, markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,8 +20,9 @@ from robovalue_ros.pipelines.diagnose.clusters import (
     check_clusters,
     cluster_cloud,
 )
-from robovalue_ros.pipelines.diagnose.stored import stored_references, stored_series
+from robovalue_ros.pipelines.diagnose.stored import RunEmbeddings
 from robovalue_ros.report.view.scatter import draw_cloud
+from robovalue_ros.wiring import open_reader
 
 ABOUT = """Tell how the successful references of a run clustered: noise, distances to neighbours,
 whether a group fell back to its mean, and which --dbscan-eps suits. Needs no GPU and no encoder.
@@ -47,10 +49,11 @@ def run(words: Sequence[str]) -> int:
     check = check_clusters(config.out_cache_dir, config.task)
     _print(check, console)
     if not (config.plot_key is None and config.plot_segment is None and config.out_png is None):
-        cloud = cluster_cloud(
-            config.out_cache_dir, stored_series, stored_references, task=config.task,
-            key=config.plot_key, segment=config.plot_segment,
-        )  # fmt: skip
+        with RunEmbeddings(lambda read: partial(open_reader, options=read)) as stored:
+            cloud = cluster_cloud(
+                config.out_cache_dir, stored.series_of, stored.references_of, task=config.task,
+                key=config.plot_key, segment=config.plot_segment,
+            )  # fmt: skip
         target = config.out_png or Path(_name(config))
         write_bytes(target, draw_cloud(cloud))
         console.print(f"picture: {target}", soft_wrap=True, highlight=False, markup=False)

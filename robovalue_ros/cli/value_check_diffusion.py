@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,8 @@ from robovalue_ros.cli.options import parse
 from robovalue_ros.contracts.config import option
 from robovalue_ros.pipelines.diagnose.diffusion import DiffusionCheckOptions, check_diffusion
 from robovalue_ros.pipelines.diagnose.heat_maps import Kind
-from robovalue_ros.pipelines.diagnose.stored import stored_series
+from robovalue_ros.pipelines.diagnose.stored import RunEmbeddings
+from robovalue_ros.wiring import open_reader
 
 ABOUT = """Judge the denoisers of --segment-match-score diffusion: which segment they see in their
 training samples, what successes and failures cost, and where single episodes went. Pictures and a
@@ -44,8 +46,11 @@ def run(words: Sequence[str]) -> int:
         config.task, config.max_train_samples, config.seed, config.t_eval, config.noise_samples,
         config.heatmap_num_episodes, config.heatmap_kind,
     )  # fmt: skip
-    with BarProgress() as progress:
-        check = check_diffusion(config.out_cache_dir, stored_series, options, progress=progress)
+    with (
+        RunEmbeddings(lambda read: partial(open_reader, options=read)) as stored,
+        BarProgress() as progress,
+    ):
+        check = check_diffusion(config.out_cache_dir, stored.series_of, options, progress=progress)
     print(json.dumps(dict(check.summary), indent=2, ensure_ascii=False))
     if check.findings:
         print_findings(check.findings, Console(stderr=True))

@@ -178,7 +178,8 @@ def _episode(row: Row) -> str:
 
 
 def _places(row: Row) -> tuple[Path, ...]:
-    return Path(row.hdf5), Path(str(row.details.get("data", row.hdf5)))
+    # Rows name recordings as they were given, perhaps through a link.
+    return Path(row.hdf5).resolve(), Path(str(row.details.get("data", row.hdf5))).resolve()
 
 
 def _chosen(

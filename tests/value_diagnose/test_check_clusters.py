@@ -93,16 +93,16 @@ def test_the_cloud_is_what_the_fit_saw(runs: Any) -> None:
 def test_the_order_of_references_does_not_matter(runs: Any) -> None:
     run = runs("high")
     one = cluster_cloud(run.out, run.series_of, run.references_of)
-    two = cluster_cloud(run.out, run.series_of, lambda out: run.references[::-1])
+    two = cluster_cloud(run.out, run.series_of, lambda out, ids: run.references[::-1])
     np.testing.assert_allclose(np.sort(one.points, axis=0), np.sort(two.points, axis=0), atol=1e-4)
 
 
 def test_embeddings_of_another_run_are_refused(runs: Any) -> None:
     run = runs("high")
     with pytest.raises(DataError, match="holds 7 embeddings"):
-        cluster_cloud(run.out, run.series_of, lambda out: run.references[:7])
+        cluster_cloud(run.out, run.series_of, lambda out, ids: run.references[:7])
     with pytest.raises(DataError, match="names no reference"):
-        cluster_cloud(run.out, run.series_of, lambda out: [])
+        cluster_cloud(run.out, run.series_of, lambda out, ids: [])
     with pytest.raises(ConfigError, match=r"one of 0\.\.5"):
         cluster_cloud(run.out, run.series_of, run.references_of, segment=6)
     with pytest.raises(ConfigError, match="no key 'wrist'"):
@@ -130,11 +130,11 @@ def test_progress_warp(tmp_path: Path) -> None:
         ReferenceEpisode(Recording("teleop", tmp_path, str(n), tmp_path / str(n)), "t")
         for n in range(15)
     ]
-    cloud = cluster_cloud(tmp_path, series_of, lambda out: references)
+    cloud = cluster_cloud(tmp_path, series_of, lambda out, ids: references)
     assert int(cloud.labels.max()) + 1 == line.clusters
     assert len(set(cloud.labels[:9]) & set(cloud.labels[9:]) - {-1}) == 0
     with pytest.raises(ConfigError, match="has no segments"):
-        cluster_cloud(tmp_path, series_of, lambda out: references, segment=2)
+        cluster_cloud(tmp_path, series_of, lambda out, ids: references, segment=2)
 
 
 def test_a_single_reference_has_no_eps(tmp_path: Path) -> None:

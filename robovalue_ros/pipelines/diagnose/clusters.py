@@ -132,7 +132,9 @@ def cluster_cloud(
     place = _place(segment, len(parts), path.name == SEGMENT_FILE)
     group = parts[place]
     cameras = CameraChoice.of(path, about.cfg)
-    references = [found for found in references_of(out) if found.task == task]
+    references = [
+        found for found in references_of(out, about.success_ref_ids) if found.task == task
+    ]
     series = f"seg{len(parts)}" if path.name == SEGMENT_FILE else PREFIX
     x = _vectors(out, references, series, place, key, cameras, series_of)
     if x.shape != (group.info.n_points, len(group.scaler.mean)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,8 +30,8 @@ class ReferenceEpisode:
     task: str
 
 
-ReferencesOf = Callable[[Path], Sequence[ReferenceEpisode]]
-"""Results folder -> the references of its centres, in the order of the fit."""
+ReferencesOf = Callable[[Path, Collection[str]], Sequence[ReferenceEpisode]]
+"""Results folder and ids that centres name -> the reference episodes."""
 
 
 @dataclass(frozen=True, slots=True)
