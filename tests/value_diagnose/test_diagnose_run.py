@@ -30,8 +30,8 @@ def record(path: Path, seed: int, *, reach: float = 1.0) -> None:
     with h5py.File(path, "w") as file:
         file["/observations/qpos"] = np.repeat(place[:, None], 7, axis=1).astype(np.float32)
         file["/action"] = np.repeat(place[:, None], 7, axis=1).astype(np.float32)
-        frames = np.full((LENGTH, 48, 64, 3), 90, np.uint8)
-        top = 12 + int(rng.integers(0, 8))
+        frames = rng.integers(60, 120, (LENGTH, 48, 64, 3)).astype(np.uint8)
+        top = 6 + 5 * (seed % 5)
         for t, share in enumerate(place):
             left = int(share * 52)
             frames[t, top : top + 12, left : left + 12] = (230, 40, 30)

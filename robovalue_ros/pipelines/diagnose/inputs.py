@@ -47,6 +47,8 @@ class CameraChoice:
         mode, fusion = cfg.get("camera_mode"), cfg.get("camera_fusion")
         if mode not in ("high", "wrist", "both"):
             raise DataError(path, f"camera_mode is {mode!r}", "high, wrist or both")
+        if mode != "both":
+            fusion = "dist_min"  # one camera has nothing to join, and may not tell
         if fusion not in ("dist_min", "dist_mean", "emb_mean", "emb_concat"):
             raise DataError(path, f"camera_fusion is {fusion!r}", "a known fusion")
         return cls(mode, fusion)
