@@ -32,6 +32,9 @@ COMMANDS: dict[str, Command] = {
     "value check-clusters": Command(
         "tell how references clustered and which eps suits", f"{_CLI}.value_check_clusters:run"
     ),
+    "value evaluate": Command(
+        "tell how good the values of a run are, beside controls", f"{_CLI}.value_evaluate:run"
+    ),
     "value report": Command(
         "make one HTML page of scored episodes, values in step", f"{_CLI}.value_report:run"
     ),

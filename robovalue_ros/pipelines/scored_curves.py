@@ -12,9 +12,10 @@ from robovalue_ros.contracts.types import ValueCurve
 from robovalue_ros.pipelines.results import ScoredEpisode
 from robovalue_ros.value.metrics.events import fall_onsets
 
-CAUSAL, HINDSIGHT = "causal", "hindsight"
 CurveName = Literal["causal", "hindsight"]
-CURVES: tuple[CurveName, ...] = ("causal", "hindsight")
+CAUSAL: CurveName = "causal"
+HINDSIGHT: CurveName = "hindsight"
+CURVES = (CAUSAL, HINDSIGHT)
 # What counts as a clear fall, wherever falls are counted for people: so much within one second.
 FALL, FALL_S = 0.2, 1.0
 SLACK = 1e-4
