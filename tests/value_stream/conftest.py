@@ -73,7 +73,7 @@ def demos() -> list[Try]:
 def model(demos: list[Try]) -> ValueModel:
     """A model trained long enough to tell a thing that was brought from one left behind."""
     given = [(demo.pictures, demo.stamps_ns) for demo in demos]
-    return fit_value_model(given, FitOptions(steps=220, batch=12), np.random.default_rng(0))
+    return fit_value_model(given, FitOptions(steps=300, batch=12), np.random.default_rng(0))
 
 
 @pytest.fixture(scope="session")

@@ -151,12 +151,12 @@ def test_filling_uses_the_surroundings() -> None:
 
 
 def test_varied_pictures_stay_pictures_and_repeat() -> None:
-    pictures = torch.rand(3, 2, 3, SIDE, SIDE)
-    runs = [vary(pictures, pictures, torch.Generator().manual_seed(4)) for _ in range(2)]
-    for now, first in runs:
-        assert now.shape == pictures.shape and now.min() >= 0 and now.max() <= 1
-        assert first.shape == pictures.shape
-    assert torch.equal(runs[0][0], runs[1][0])
+    pictures = torch.rand(3, 2, 2, 3, SIDE, SIDE)
+    before = pictures.clone()
+    runs = [vary(pictures, torch.Generator().manual_seed(4)) for _ in range(2)]
+    for varied in runs:
+        assert varied.shape == pictures.shape and varied.min() >= 0 and varied.max() <= 1
+    assert torch.equal(runs[0], runs[1]) and torch.equal(pictures, before)
 
 
 def test_novelty_is_small_at_home_and_large_abroad() -> None:

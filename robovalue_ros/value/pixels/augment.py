@@ -17,38 +17,38 @@ PATCHES = 2
 PATCH_SIDES = (2, 7)
 
 
-def vary(pictures: Tensor, first: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Return varied copies of pictures and first pictures, both (B, cameras, 3, S, S) in 0..1.
+def vary(pictures: Tensor, generator: Generator) -> Tensor:
+    """Return varied copies of pictures (B, n, cameras, 3, S, S) in 0..1, the last the first seen.
 
-    A camera keeps its light and its place during an episode, so a picture and its first picture
-    change alike. Only patches on cameras other than the first differ: those move with the hand.
+    A camera keeps its light and its place during an episode, so all pictures of one episode change
+    alike. Only patches on cameras other than the first spare the first picture: those move with
+    the hand.
     """
     import torch
 
-    both = torch.stack([pictures, first], dim=1)  # (B, 2, cameras, 3, S, S)
-    for camera in range(pictures.shape[1]):
+    pictures = pictures.clone()
+    for camera in range(pictures.shape[2]):
         for _ in range(PATCHES):
-            _add_patch(both, camera, generator)
-    count, cameras = pictures.shape[:2]
+            _add_patch(pictures, camera, generator)
+    count, cameras = pictures.shape[0], pictures.shape[2]
 
     def uniform(*shape: int) -> Tensor:
         return 2.0 * torch.rand(shape, generator=generator) - 1.0
 
     gain = torch.exp(GAIN * uniform(count, 1, cameras, 3, 1, 1))
     gain *= torch.exp(BRIGHT * uniform(count, 1, cameras, 1, 1, 1))
-    both = both * gain + OFFSET * uniform(count, 1, cameras, 1, 1, 1)
-    both = _shift(both, SHIFT * uniform(count, cameras, 2))
+    varied = pictures * gain + OFFSET * uniform(count, 1, cameras, 1, 1, 1)
+    varied = _shift(varied, SHIFT * uniform(count, cameras, 2))
     # Uniform noise of the same spread costs a third of normal noise.
-    both += (2.0 * 3.0**0.5 * NOISE) * (torch.rand(both.shape, generator=generator) - 0.5)
-    both = both.clamp_(0.0, 1.0)
-    return both[:, 0], both[:, 1]
+    varied += (2.0 * 3.0**0.5 * NOISE) * (torch.rand(varied.shape, generator=generator) - 0.5)
+    return varied.clamp_(0.0, 1.0)
 
 
-def _add_patch(both: Tensor, camera: int, generator: Generator) -> None:
+def _add_patch(pictures: Tensor, camera: int, generator: Generator) -> None:
     """Draw one rectangle of one colour on some samples, in place."""
     import torch
 
-    count, side = both.shape[0], both.shape[-1]
+    count, side = pictures.shape[0], pictures.shape[-1]
     factor = 1 if camera == 0 else 2  # cameras on the hand see things from near
 
     def integers(low: int, high: int) -> Tensor:
@@ -62,16 +62,16 @@ def _add_patch(both: Tensor, camera: int, generator: Generator) -> None:
     columns = (axis >= left) & (axis < left + width)
     mask = (rows[:, :, None] & columns[:, None, :])[:, None, None]
     colour = torch.rand((count, 1, 3, 1, 1), generator=generator)
-    frames = slice(None) if camera == 0 else slice(0, 1)
-    part = both[:, frames, camera]
-    both[:, frames, camera] = torch.where(mask, colour, part)
+    frames = slice(None) if camera == 0 else slice(0, -1)
+    part = pictures[:, frames, camera]
+    pictures[:, frames, camera] = torch.where(mask, colour, part)
 
 
-def _shift(both: Tensor, shift: Tensor) -> Tensor:
-    """Move pictures (B, 2, cameras, 3, S, S) by shift (B, cameras, 2) pixels, between pixels too."""
+def _shift(pictures: Tensor, shift: Tensor) -> Tensor:
+    """Move pictures (B, n, cameras, 3, S, S) by shift (B, cameras, 2) pixels, between pixels too."""
     import torch
 
-    side = both.shape[-1]
+    side = pictures.shape[-1]
     axis = torch.arange(side, dtype=torch.float32)
     # One matrix per direction interpolates between two neighbours; edges repeat.
     matrices = []
@@ -80,5 +80,5 @@ def _shift(both: Tensor, shift: Tensor) -> Tensor:
         weight = (1.0 - (source[..., None] - axis).abs()).clamp(min=0.0)  # (B, cameras, S, S)
         matrices.append(weight[:, None, :, None])
     rows, columns = matrices
-    moved: Tensor = rows @ both @ columns.transpose(-1, -2)
+    moved: Tensor = rows @ pictures @ columns.transpose(-1, -2)
     return moved

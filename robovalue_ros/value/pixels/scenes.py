@@ -4,6 +4,7 @@ A network that sees only successes learns where the hand is. These scenes, made 
 demonstrations alone, teach it to look at things:
  put back: the hand of a later moment, the thing still at its start. From there the way back to the
     thing takes as long as the way from it did, so progress is mirrored at the moment it was taken.
+    Once the hand is busy with the next thing, exactly the part of this one is missing.
  lost: the thing lies somewhere else on the ground it stood on, the hand is empty.
  mixed: the cameras show different moments; the earlier one counts.
 """
@@ -17,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robovalue_ros.contracts.frames import Image
+from robovalue_ros.value.pixels.parts import Part, part_of
 from robovalue_ros.value.pixels.things import Thing
 
 UNSURE = -1.0
 DONE_FRAMES = 3
 NOT_DONE_BELOW = 0.95
 MIXED_WEIGHT = 0.5
-DESCENT = 0.12  # progress that picking up from the ground costs
+DESCENT = 0.12  # share of a part that picking up from the ground costs
+LEAST_LEFT = 0.05  # share of a part that a lost thing leaves to do
 NEAR_PIXELS = 16.0
 
 
@@ -92,28 +95,38 @@ def put_back(demo: Demonstration, frame: int, thing: Thing, rng: np.random.Gener
     picture = _without(demo, frame, thing, rng)
     place = picture[thing.camera]
     picture[thing.camera] = np.where(thing.place[..., None], demo.pictures[0, thing.camera], place)
-    progress = max(0.0, 2.0 * float(demo.labels[thing.taken]) - float(demo.labels[frame]))
+    part, now = part_of(thing, demo.things, demo.labels), float(demo.labels[frame])
+    if _moved_on(part, thing, frame):
+        progress = now - part.share
+    else:
+        progress = max(part.begun, 2.0 * part.taken - now)
     return Scene(picture, demo.pictures[0], progress, 0.0)
 
 
 def lost(demo: Demonstration, frame: int, thing: Thing, rng: np.random.Generator) -> Scene:
     """Return a later frame in which the thing lies elsewhere on the ground.
 
-    Its distances to the hand (where the thing truly was) and to where it belongs give progress,
-    at the pace in pixels at which the thing was carried.
+    Its distances to the hand (where the thing truly was) and to where it belongs give what is left
+    of its part, at the pace in pixels at which the thing was carried.
     """
     assert thing.path is not None
     picture = _without(demo, frame, thing, rng)
     hand, goal, start = thing.path[frame], thing.path[-1], thing.start
     spot = _spot(thing, hand, rng)
     _paste(picture[thing.camera], thing, spot)
-    taken = float(demo.labels[thing.taken])
+    part, now = part_of(thing, demo.things, demo.labels), float(demo.labels[frame])
     carried = float(np.linalg.norm(start - goal))
-    pace = (1.0 - taken) / max(carried, 6.0)
+    pace = (part.done - part.taken) / max(carried, 6.0)
     nearer = carried - float(np.linalg.norm(spot - goal))
     away = float(np.linalg.norm(spot - hand))
-    progress = float(np.clip(taken - DESCENT + pace * (0.8 * nearer - away), 0.0, 0.95))
+    left = DESCENT * part.share + pace * (carried - 0.8 * nearer + away)
+    end = now if _moved_on(part, thing, frame) else part.done
+    progress = end - float(np.clip(left, LEAST_LEFT * part.share, part.share))
     return Scene(picture, demo.pictures[0], progress, 0.0)
+
+
+def _moved_on(part: Part, thing: Thing, frame: int) -> bool:
+    return part.later and frame > thing.settled
 
 
 def mixed(

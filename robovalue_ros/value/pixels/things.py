@@ -23,6 +23,8 @@ EARLIEST = 0.1  # progress; what changes before that is the hand leaving its sta
 COLOUR_APART = 0.15
 ENDS = 3  # pictures whose median is "the end"
 FILL_SIZES = (5, 11, 25, 51)
+SETTLED = 4.0  # pixels from where the thing ends
+SETTLED_SHARE = 0.8  # of the later frames; in the others something else may hide it
 
 Pixels = NDArray[np.float32]
 
@@ -31,8 +33,9 @@ Pixels = NDArray[np.float32]
 class Thing:
     """One moved thing of one demonstration, as camera `camera` saw it.
 
-    taken: frame from which its place stays changed. place: (S, S) bool. rows, columns, colours:
-    the pixels of the thing in the first picture. ground: (N, 2) pixels that look like what it
+    taken: frame from which its place stays changed. settled: frame from which it stays where it
+    ends; the last one when it has no colour by which to know. place: (S, S) bool. rows, columns,
+    colours: the pixels of the thing in the first picture. ground: (N, 2) pixels that look like what it
     stood on. plate: (S, S, 3) the scene without it. path: (T, 2) where its colour is. erased:
     (T - taken, cameras, S, S, 3) pictures from `taken` on without its colour, or None when it has
     no colour of its own.
@@ -40,6 +43,7 @@ class Thing:
 
     camera: int
     taken: int
+    settled: int
     place: NDArray[np.bool_]
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -120,8 +124,9 @@ def _describe(
         erased = np.stack(
             [_erase(pictures[taken:, c], colour, limit) for c in range(pictures.shape[1])], 1
         )
+    settled = len(pictures) - 1 if path is None else _settled(path, taken)
     return Thing(
-        camera, taken, place, rows, columns, pictures[0, camera][rows, columns],
+        camera, taken, settled, place, rows, columns, pictures[0, camera][rows, columns],
         np.argwhere(ndimage.binary_erosion(ground)), plate.astype(np.float32), path, erased,
     )  # fmt: skip
 
@@ -137,6 +142,12 @@ def _path(mask_TSS: NDArray[np.bool_]) -> NDArray[np.float64]:
     path = np.stack([rows, columns], axis=1) / np.maximum(weight, 1.0)[:, None]
     known: NDArray[np.float64] = path[last]
     return known
+
+
+def _settled(path_T2: NDArray[np.float64], taken: int) -> int:
+    there = np.linalg.norm(path_T2[taken:] - path_T2[-1], axis=1) < SETTLED
+    share = np.cumsum(there[::-1])[::-1] / np.arange(len(there), 0, -1)
+    return taken + int(np.argmax(there & (share >= SETTLED_SHARE)))
 
 
 def _erase(pictures: Image, colour: Pixels, limit: float) -> Image:

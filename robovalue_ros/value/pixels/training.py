@@ -20,7 +20,13 @@ from robovalue_ros.value.pixels.network import (
     PixelNetwork,
     network_shapes,
 )
-from robovalue_ros.value.pixels.scenes import Demonstration, Scene, SceneShares, draw_scene
+from robovalue_ros.value.pixels.scenes import (
+    Demonstration,
+    Scene,
+    SceneShares,
+    draw_scene,
+    true_scene,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -32,6 +38,11 @@ DONE_WEIGHT = 0.1
 STRAIGHT_FROM = 0.05  # error from which the loss grows linearly, so that odd labels weigh little
 DECAY = 1e-4
 WARM_UP = 0.1
+PAIRED = 0.25  # share of a batch that is looked at twice, a moment apart
+APART = (3, 10)  # frames between the two looks
+ORDER_WEIGHT = 2.0
+ORDER_SHARE = 0.8  # of the true change that shall show, and
+ORDER_SURE = 0.03  # no more is asked where the true change is larger
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,7 @@ def train_network(
         {"params": [w for w in weights.values() if w.ndim == 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=options.rate)
+    shares = _among_single(options.shares)
     frames = np.array([(d, t) for d, demo in enumerate(demos) for t in range(len(demo.labels))])
     share = np.concatenate([np.full(len(demo.labels), 1.0 / len(demo.labels)) for demo in demos])
     share /= share.sum()  # a slow demonstration counts no more than a quick one
@@ -71,8 +83,9 @@ def train_network(
         for group in optimizer.param_groups:
             group["lr"] = options.rate * learning_rate(step / options.steps)
         picked = frames[rng.choice(len(frames), options.batch, p=share)]
-        scenes = [draw_scene(demos, int(d), int(t), options.shares, rng) for d, t in picked]
-        loss = _loss(weights, scenes, len(cameras), generator)
+        pairs = int(PAIRED * options.batch)
+        scenes = [draw_scene(demos, int(d), int(t), shares, rng) for d, t in picked[pairs:]]
+        loss = _loss(weights, draw_pairs(demos, picked[:pairs], rng), scenes, generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -103,36 +116,87 @@ def initial_weights(
     return weights
 
 
+def _among_single(shares: SceneShares) -> SceneShares:
+    """Return shares of the scenes that are looked at once, for pairs show true frames only."""
+    factor = (1.0 + PAIRED) / (1.0 - PAIRED)
+    return SceneShares(factor * shares.put_back, factor * shares.lost, factor * shares.mixed)
+
+
+def draw_pairs(
+    demos: Sequence[Demonstration], picked_P2: NDArray[np.int64], rng: np.random.Generator
+) -> list[tuple[Scene, Scene]]:
+    """Return frames of demonstrations as they were, each with another one a moment apart."""
+    pairs = []
+    for demo, frame in ((demos[int(d)], int(t)) for d, t in picked_P2):
+        apart = int(rng.integers(APART[0], APART[1] + 1))
+        apart = min(apart, len(demo.labels) - 1)
+        other = frame + apart if frame + apart < len(demo.labels) else frame - apart
+        pairs.append((true_scene(demo, frame), true_scene(demo, max(0, other))))
+    return pairs
+
+
 def _loss(
-    weights: dict[str, Tensor], scenes: Sequence[Scene], cameras: int, generator: Generator
+    weights: dict[str, Tensor],
+    pairs: Sequence[tuple[Scene, Scene]],
+    scenes: Sequence[Scene],
+    generator: Generator,
 ) -> Tensor:
+    """Return how wrong progress is, how wrongly moments are ordered, and what is taken for done."""
     import torch
     from torch.nn import functional
 
-    pictures = _tensor(np.stack([scene.picture for scene in scenes]))
-    first = _tensor(np.stack([scene.first for scene in scenes]))
-    pictures, first = vary(pictures, first, generator)
-    out = forward(
-        weights, pictures, first, _lost_cameras(len(scenes), cameras, generator), generator
-    )
-    wanted = torch.tensor([scene.progress for scene in scenes], dtype=torch.float32)
-    weight = torch.tensor([scene.weight for scene in scenes], dtype=torch.float32)
+    parts = [_varied([list(pair) for pair in pairs], generator)] if pairs else []
+    parts += [_varied([[scene] for scene in scenes], generator)] if scenes else []
+    pictures, first = (torch.cat([part[i] for part in parts]) for i in range(2))
+    shown = [scene for pair in pairs for scene in pair] + list(scenes)
+    dark = _lost_cameras(len(shown), pictures.shape[1], generator)
+    dark[1 : 2 * len(pairs) : 2] = dark[0 : 2 * len(pairs) : 2]
+    out = forward(weights, pictures, first, dark, generator)
+    wanted = torch.tensor([scene.progress for scene in shown], dtype=torch.float32)
+    weight = torch.tensor([scene.weight for scene in shown], dtype=torch.float32)
     errors = functional.smooth_l1_loss(out[:, 0], wanted, reduction="none", beta=STRAIGHT_FROM)
-    done = torch.tensor([scene.done for scene in scenes], dtype=torch.float32)
+    loss = (weight * errors).mean()
+    if pairs:
+        loss = loss + ORDER_WEIGHT * PAIRED * _disorder(out[: 2 * len(pairs), 0], wanted)
+    done = torch.tensor([scene.done for scene in shown], dtype=torch.float32)
     sure = (done >= 0).float()
     misses = functional.binary_cross_entropy_with_logits(
         out[:, 1], done.clamp(min=0.0), reduction="none"
     )
-    loss: Tensor = (weight * errors).mean() + DONE_WEIGHT * (
-        misses * sure
-    ).sum() / sure.sum().clamp(min=1.0)
-    return loss
+    total: Tensor = loss + DONE_WEIGHT * (misses * sure).sum() / sure.sum().clamp(min=1.0)
+    return total
+
+
+def _disorder(values_2P: Tensor, wanted: Tensor) -> Tensor:
+    """Return by how much the values of paired moments change less than they should.
+
+    A value that is right on average may still rise while the hand goes back, where a moment is a
+    small part of a long task. Only order is asked for: a loss on the change itself teaches to look
+    at the hand alone.
+    """
+    import torch
+
+    change = values_2P[1::2] - values_2P[0::2]
+    right = wanted[1 : len(values_2P) : 2] - wanted[0 : len(values_2P) : 2]
+    least = ORDER_SHARE * right.abs().clamp(max=ORDER_SURE)
+    return torch.relu(least - torch.sign(right) * change).mean()
+
+
+def _varied(groups: Sequence[Sequence[Scene]], generator: Generator) -> tuple[Tensor, Tensor]:
+    """Return varied pictures and first pictures (B * n, cameras, 3, S, S) of B groups of n scenes.
+
+    The scenes of a group are of one episode and change alike.
+    """
+    shown = [[*(scene.picture for scene in group), group[0].first] for group in groups]
+    varied = vary(_tensor(np.stack([np.stack(pictures) for pictures in shown])), generator)
+    first = varied[:, -1:].expand_as(varied[:, :-1])
+    return varied[:, :-1].flatten(0, 1), first.flatten(0, 1)
 
 
 def _tensor(pictures: NDArray[np.uint8]) -> Tensor:
     import torch
 
-    return torch.from_numpy(pictures).permute(0, 1, 4, 2, 3).float() / 255.0
+    return torch.from_numpy(pictures).movedim(-1, -3).float() / 255.0
 
 
 def _lost_cameras(count: int, cameras: int, generator: Generator) -> Tensor:
