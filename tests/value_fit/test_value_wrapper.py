@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -167,9 +169,6 @@ def test_an_environment_of_one_picture(drawer, toy) -> None:
 
 
 def test_importing_the_environments_does_not_load_the_value_room() -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys, robovalue_envs; assert not any('value.stream' in m for m in sys.modules);"
         "from robovalue_envs import ValueReward; assert 'robovalue_envs.value_wrapper' in sys.modules"
@@ -177,3 +176,16 @@ def test_importing_the_environments_does_not_load_the_value_room() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="ValueRewards"):
         _ = robovalue_envs.ValueRewards
+
+
+def test_the_example_of_the_docs(drawer, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in text.split("```python\n")[1:]]
+    example = next(block for block in blocks if "ValueReward" in block)
+    write_value_model(tmp_path / "open_drawer.npz", drawer, {})
+    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("value 0.")
