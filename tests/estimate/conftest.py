@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from estimate_files import CLIP, SIDE, WIDTH, Spec, World, estimate, fill_cache, write_recording
+from estimate_files import CLIP, SIDE, WIDTH, World, estimate, make_world
 
 from robovalue_ros.backends.encoders.packages import transformers_package
 from robovalue_ros.contracts.errors import MissingExtra
@@ -43,24 +43,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoint") / "vjepa2"
     network.eval().save_pretrained(folder)
     return folder
-
-
-SPECS = {
-    "demos/episode_0.hdf5": Spec(40, 1), "demos/episode_1.hdf5": Spec(36, 2),
-    "demos/episode_2.hdf5": Spec(44, 3), "demos/episode_3.hdf5": Spec(38, 4),
-    "rollouts/success/episode_4.hdf5": Spec(42, 5, success=1),
-    "rollouts/success/episode_5.hdf5": Spec(34, 6, success=1, before=3, after=2),
-    "rollouts/failure/episode_6.hdf5": Spec(52, 7, success=0),
-    "rollouts/failure/episode_7.hdf5": Spec(30, 8),
-}  # fmt: skip
-
-
-def make_world(root: Path, checkpoint: Path) -> World:
-    world = World(root, checkpoint)
-    for name, spec in SPECS.items():
-        path = write_recording(root / name, spec)
-        fill_cache(world, path, spec)
-    return world
 
 
 @pytest.fixture(scope="session")

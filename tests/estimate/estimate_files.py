@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,33 @@ def contents(folder: Path, *without: str) -> dict[str, bytes]:
 def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
+
+
+SPECS = {
+    "demos/episode_0.hdf5": Spec(40, 1), "demos/episode_1.hdf5": Spec(36, 2),
+    "demos/episode_2.hdf5": Spec(44, 3), "demos/episode_3.hdf5": Spec(38, 4),
+    "rollouts/success/episode_4.hdf5": Spec(42, 5, success=1),
+    "rollouts/success/episode_5.hdf5": Spec(34, 6, success=1, before=3, after=2),
+    "rollouts/failure/episode_6.hdf5": Spec(52, 7, success=0),
+    "rollouts/failure/episode_7.hdf5": Spec(30, 8),
+}  # fmt: skip
+
+
+def make_world(root: Path, checkpoint: Path, **changed: Any) -> World:
+    """Write every recording and what a cache holds of it. changed: fields of every Spec."""
+    world = World(root, checkpoint)
+    for name, usual in SPECS.items():
+        spec = replace(usual, **changed)
+        path = write_recording(root / name, spec)
+        fill_cache(world, path, spec)
+    return world
+
+
+def blacken(path: Path) -> None:
+    """Make all encoded frames but the first undecodable; size and time of change stay."""
+    status = path.stat()
+    with h5py.File(path, "r+") as file:
+        for camera in file["/observations/images"].values():
+            camera[1:] = np.zeros(len(camera) - 1, camera.dtype)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size

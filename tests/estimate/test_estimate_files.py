@@ -54,7 +54,7 @@ SHARED_METADATA = (
     "max_episode_len device enable_fp16 embed_batch_size embed_cache_root embed_cache_dir "
     "embed_cache_cfg_id embed_cache_cfg dbscan_eps dbscan_min_samples minmax_skip_prefix_k "
     "enforce_monotonic value_method trim_signal dbscan_pca_dim"
-).split()
+)
 PROGRESS_METADATA = (
     "vjepa_ckpt vjepa_img_size vjepa_num_frames distance_space cluster_centers_schema_version "
     "cluster_centers_embed_cfg_id cluster_centers_path cluster_centers_cfg_id cluster_centers_cfg "
@@ -62,12 +62,12 @@ PROGRESS_METADATA = (
     "warp_method warp_path warp_cfg_id warp_cfg warp_info success_fit_step_ratio reward_scale "
     "sigmoid_steepness sigmoid_offset norm_eps set_success_terminal_reward success_terminal_reward "
     "hdf5_to_vjepa_value_map num_scoring_episodes num_success_ref_episodes norm_stats"
-).split()
+)
 SEGMENT_METADATA = (
     "segment_centers_path segment_centers_cfg_id segment_centers_cfg written reused skipped errors "
     "diffusion_cfg_id num_scoring_episodes num_success_ref_episodes "
     + " ".join(name for name in SEGMENT if name.startswith("segment_match_"))
-).split()
+)
 
 
 def check_episode(path: Path, wanted: dict[str, str], length: int) -> None:
@@ -145,7 +145,7 @@ def test_metadata_and_formatting(
     text = (out / METADATA).read_text("utf-8")
     told = json.loads(text)
     wanted = PROGRESS_METADATA if method == "progress" else SEGMENT_METADATA
-    assert {*SHARED_METADATA, *wanted} <= set(told)
+    assert {*SHARED_METADATA.split(), *wanted.split()} <= set(told)
     assert text == json.dumps(told, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", told["created_at"])
     assert told["vjepa_num_frames"] == 4 if method == "progress" else told["written"] == 4

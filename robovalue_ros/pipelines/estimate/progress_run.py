@@ -143,7 +143,8 @@ class ProgressRun:
         if curve is not None and self.needs_all:
             low, high = curve.sigmoid.low, curve.sigmoid.high
             scored = replace(scored, norm_min=low, norm_max=high)
-        return self._context.scoring_cfg(self._options, scored)
+        inert = () if prepared.is_success else ("set_success_terminal_reward",)
+        return self._context.scoring_cfg(self._options, scored, *inert)
 
     def write(
         self, path: Path, curve: ProgressCurve, prepared: Prepared, scoring_cfg: Mapping[str, Any]
