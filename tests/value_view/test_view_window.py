@@ -15,6 +15,7 @@ from robovalue_ros.contracts.frames import ArrayFrames, Image
 from robovalue_ros.pipelines.view import FrameLoader, open_view
 from robovalue_ros.report.canvas import new_figure
 from robovalue_ros.report.view.keys import FIRST_REPEAT_S, GRACE_S, STEPS, HeldKey
+from robovalue_ros.report.view.model import EpisodeView, ViewCurve
 from robovalue_ros.report.view.painter import Painter
 from robovalue_ros.report.view.window import Viewer
 from robovalue_ros.wiring import open_reader
@@ -153,6 +154,20 @@ def test_resizing_lays_out_anew(hand: Hand) -> None:
     canvas.callbacks.process("resize_event", ResizeEvent("resize_event", canvas))
     assert hand.viewer._painter.size == (1200, 800)
     assert hand.viewer.frame == 9 and hand.picture.shape == (800, 1200, 3)
+
+
+@pytest.mark.parametrize("cameras", [0, 1, 3, 12])
+@pytest.mark.parametrize("size", [None, (60, 40), (700, 300), (2500, 1300)])
+def test_any_number_of_cameras_in_a_window_of_any_size(
+    cameras: int, size: tuple[int, int] | None
+) -> None:
+    curve = ViewCurve("causal", np.array([0.5]), 3)
+    view = EpisodeView("a $x^2$ task " * 20, "name " * 50, None, 3, 4, 3, 0.0, (curve,))
+    painter = Painter(view, [(48, 64)] * cameras, size=size, foot="keys")
+    picture = painter.paint(3, [np.full((48, 64, 3), 9, np.uint8)] * cameras)
+    assert picture.shape == (*painter.size[::-1], 3)
+    if size is not None and min(size) > 500:
+        assert painter.size == size
 
 
 class HalfDamaged(ArrayFrames):

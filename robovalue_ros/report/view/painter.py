@@ -32,7 +32,7 @@ from robovalue_ros.report.view.sheet import Sheet
 PICTURE_PX = 360
 READOUT_PX = 210
 GAP_PX, FOOT_PX = 8, 30
-LEAST_WIDTH, LEAST_PICTURE = 900, 48
+LEAST_WIDTH, SMALLEST, LEAST_PICTURE = 900, 480, 48
 MARKER_SHIFT = 4  # bits of sub-pixel precision
 
 
@@ -62,7 +62,7 @@ class Painter:
             wide = sum(w / h for h, w in shapes) * wanted + GAP_PX * len(shapes)
             width = _even(max(LEAST_WIDTH, wide + READOUT_PX + LEFT + RIGHT))
         else:
-            width, height = (max(240, int(side / sharpness)) for side in size)
+            width, height = (max(SMALLEST, int(side / sharpness)) for side in size)
             wanted = max(LEAST_PICTURE, (height - fixed) * wanted / (wanted + plot_px))
         self._boxes, pictures = _boxes(shapes, wanted, width - LEFT - RIGHT - READOUT_PX)
         if size is None:
@@ -97,7 +97,7 @@ class Painter:
         for (left, top, width, height), image in zip(self._boxes, images, strict=True):
             box = [round(side * self._sharpness) for side in (left, top, width, height)]
             place = canvas[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-            if image is None:
+            if image is None or place.size == 0:  # damaged, or no room for it
                 place[:] = 208
                 continue
             smaller = image.shape[0] > box[3]
@@ -191,7 +191,7 @@ def _boxes(
     if not shapes:
         return [], height
     ratios = [w / h for h, w in shapes]
-    height = min(height, (room - GAP_PX * (len(shapes) - 1)) / sum(ratios))
+    height = max(4.0, min(height, (room - GAP_PX * (len(shapes) - 1)) / sum(ratios)))
     found, left = [], float(LEFT)
     for ratio in ratios:
         found.append((left, float(HEAD_PX), ratio * height, height))
