@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from robovalue_ros.backends.encoders.choice import PIXELS, EncoderChoice, stored
 from robovalue_ros.contracts.config import option, to_mapping
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.frames import FrameSource, Image
-from robovalue_ros.contracts.progress import Progress, SilentProgress
+from robovalue_ros.contracts.progress import Progress, SilentProgress, Tick
 from robovalue_ros.contracts.tools import ColorOrder, ReadFormat, ReadOptions, Rotation
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.value_store.value_model import write_value_model
@@ -142,18 +143,20 @@ def _fit_pixels(config: FitConfig, taken: Taken, progress: Progress) -> ValueMod
         checked_demonstration((pictures, stamps), tuple(pictures), "demonstration")
         return {name: _small(source) for name, source in pictures.items()}, stamps
 
-    given = list(taken.each(small))
     rng = np.random.default_rng(config.seed)
-    with progress.stage("learning", SHARES) as tick:
+    with ExitStack() as stack:
         told = 0
+        tick: Tick | None = None
 
         def hear(share: float) -> None:
-            nonlocal told
+            nonlocal told, tick
+            if tick is None:  # only now are all demonstrations read
+                tick = stack.enter_context(progress.stage("learning", SHARES))
             reached = int(share * SHARES)
             tick(reached - told)
             told = reached
 
-        return fit_value_model(given, config.fit, rng, hear)
+        return fit_value_model(taken.each(small), config.fit, rng, hear)
 
 
 def _fit_matching(config: FitConfig, taken: Taken, encoders: Encoders) -> ValueModel:
