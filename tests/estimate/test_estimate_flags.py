@@ -262,7 +262,7 @@ def test_the_users_own_command_lines(name: str, site: World) -> None:
         held = arrays(path)
         assert held["value_pred"].shape == (held["t_total"],)
         assert str(held["task"]) == "pick up anything and put them in the box"
-        assert 0.0 <= held["value_pred"].min() and held["value_pred"].max() <= 1.0
+        assert held["value_pred"].min() >= 0.0 and held["value_pred"].max() <= 1.0
         if name == "two cameras":
             assert (held["value_pred"][:25] == 0).all()
     if name == "diffusion":

@@ -42,7 +42,7 @@ from robovalue_ros.pipelines.estimate.progress_run import ProgressRun
 from robovalue_ros.pipelines.estimate.references import ReferenceSet, choose_references, ready
 from robovalue_ros.pipelines.estimate.score import Scoring
 from robovalue_ros.pipelines.estimate.segment_run import SegmentRun
-from robovalue_ros.pipelines.estimate.sources import list_recordings
+from robovalue_ros.pipelines.estimate.sources import intervention_folder, list_recordings
 from robovalue_ros.pipelines.estimate.value_model import needs_value_model, value_model
 from robovalue_ros.pipelines.recordings import Opener, Readers, Recording
 from robovalue_ros.value.config import ProgressConfig, SegmentConfig
@@ -231,7 +231,7 @@ class _Run:
             "teleop_hdf5_dir": _text(config.teleop_hdf5_dir),
             "rollouts_hdf5_dir": _text(config.rollouts_hdf5_dir),
             "dataset_hdf5_dir": _text(config.dataset_hdf5_dir),
-            "intervention_hdf5_dir": _text(config.intervention_hdf5_dir),
+            "intervention_hdf5_dir": _text(intervention_folder(config)),
             "success_mode": config.success_mode, "shortest_p": config.shortest_p,
             "score_sources": config.score_sources, "epsilon": config.epsilon,
             "trim_signal": config.trim_signal, "max_episode_len": config.max_episode_len,

@@ -70,10 +70,7 @@ def list_recordings(config: EstimateConfig, readers: Readers) -> Lists:
     rollouts = config.dataset_hdf5_dir or config.rollouts_hdf5_dir
     if rollouts is not None:
         found |= _rollouts(rollouts, readers, findings)
-    interventions = config.intervention_hdf5_dir
-    if interventions is None and config.dataset_hdf5_dir is not None:
-        default = config.dataset_hdf5_dir / "intervention"
-        interventions = default if default.is_dir() else None
+    interventions = intervention_folder(config)
     if interventions is not None:
         found[INTERVENTION] = _listed(interventions, INTERVENTION, readers)
     if not found:
@@ -83,6 +80,14 @@ def list_recordings(config: EstimateConfig, readers: Readers) -> Lists:
             "Every readable format will do, not only HDF5.",
         )  # fmt: skip
     return Lists(found, tuple(findings))
+
+
+def intervention_folder(config: EstimateConfig) -> Path | None:
+    """Return the folder of human corrections: the one that is named, or the data set's."""
+    if config.intervention_hdf5_dir is not None or config.dataset_hdf5_dir is None:
+        return config.intervention_hdf5_dir
+    default = config.dataset_hdf5_dir / "intervention"
+    return default if default.is_dir() else None
 
 
 def _rollouts(
