@@ -263,8 +263,8 @@ def test_memory_stays_flat(on_cells, cells, player) -> None:
     stream = ValueStream(on_cells, cells)
     tracemalloc.start()
     sizes = []
-    for start in (0, 100, 500):
-        for i in range(start, 5 * start or 100):
+    for start in (0, 100, 200):
+        for i in range(start, start + 100):
             stream.push(Frame(i * STEP_NS, images))
         sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
