@@ -42,7 +42,7 @@ EXTRAS = {
     "libero": ["hf-libero==0.1.4"],
     "rlds": ["protobuf>=4.25", "google-crc32c>=1.5"],
     "ray": ["ray>=2.30"],
-    "viz": ["rerun-sdk>=0.20"],
+    "viz": ["rerun-sdk>=0.24"],
     "dev": [
         "pytest>=8",
         "pytest-xdist>=3.5",
@@ -64,6 +64,7 @@ EXTRAS = {
         "safetensors>=0.4",
         "open_clip_torch>=2.30",
         "timm>=1.0",
+        "rerun-sdk>=0.24",
     ],
 }
 

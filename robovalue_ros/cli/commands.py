@@ -35,6 +35,9 @@ COMMANDS: dict[str, Command] = {
     "value evaluate": Command(
         "tell how good the values of a run are, beside controls", f"{_CLI}.value_evaluate:run"
     ),
+    "value export": Command(
+        "hand values on: LeRobot side cars, weights, advantages, Rerun", f"{_CLI}.value_export:run"
+    ),
     "value report": Command(
         "make one HTML page of scored episodes, values in step", f"{_CLI}.value_report:run"
     ),
