@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -16,13 +15,11 @@ from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
 from robovalue_ros.contracts.errors import ConfigError
 from robovalue_ros.data.atomic import write_json, write_text
-from robovalue_ros.data.value_store.value_model import read_value_model
 from robovalue_ros.pipelines.evaluate import Evaluation, Judged, evaluate
 from robovalue_ros.pipelines.evaluation import telling
 from robovalue_ros.pipelines.evaluation.config import EvaluateConfig
 from robovalue_ros.pipelines.evaluation.telling import Cell, Line
-from robovalue_ros.value.stream.live import ValueStream
-from robovalue_ros.wiring import open_reader
+from robovalue_ros.wiring import open_reader, open_value_stream
 
 ABOUT = """Tell honestly how good the values of a run are: against the truth that recordings hold,
 and against controls that must fail, such as a clock. A number that a control reaches too proves
@@ -41,7 +38,10 @@ def run(words: Sequence[str]) -> int:
         raise ConfigError(f"--out {config.out}", f"a name that ends in {' or '.join(FORMATS)}")
     with BarProgress() as progress:
         found = evaluate(
-            config, partial(open_reader, options=config.read), _stream_of, progress=progress
+            config,
+            partial(open_reader, options=config.read),
+            partial(open_value_stream, weights=config.weights, devices=(config.device,)),
+            progress=progress,
         )
     title = config.results.resolve().name
     if config.out is not None and config.out.suffix == ".json":
@@ -56,10 +56,6 @@ def run(words: Sequence[str]) -> int:
     if config.out is not None:
         console.print(f"report: {config.out}", soft_wrap=True, highlight=False, markup=False)
     return 0
-
-
-def _stream_of(file: Path) -> ValueStream:
-    return ValueStream(read_value_model(file).model)
 
 
 def _print(found: Evaluation, console: Console) -> None:

@@ -36,6 +36,10 @@ class EvaluateConfig:
     wrong_model: Path | None = option(
         None, "value model of another task, for the control that judges by the wrong task"
     )
+    weights: Path | None = option(
+        None, "where the weights of the model's encoder lie, if not where it was fitted"
+    )
+    device: str = option("auto", "where the encoder runs: auto, cpu, cuda:0, ...")
     draws: int = option(1000, "bootstrap resamples of episodes", low=10, high=100_000)
     level: float = option(0.95, "coverage of the intervals", low=0.5, high=0.999)
     drop_size: float = option(0.1, "fall that counts as a drop", low=0.01, high=0.9)
