@@ -176,7 +176,7 @@ def _flags(causal: CausalValues | None, stamps: Floats) -> list[Band]:
 
 
 def _segments(scored: ScoredEpisode, stamps: Floats) -> list[Band]:
-    """Return the matched segments as one row, darker the further along they belong."""
+    """Return the matched segments as one row, stronger in colour the further they belong."""
     hindsight = scored.hindsight
     if hindsight is None or "match_seg_idx_sparse" not in hindsight.sparse:
         return []

@@ -100,6 +100,6 @@ def reading_chapter(
             ("unknown", "Frames that look like nothing in the demonstrations."),
         ]  # fmt: skip
     if any(episode.hindsight is not None and episode.hindsight.sparse for episode in episodes):
-        text = "Which part of a demonstration each moment was matched with; darker is later."
+        text = "Which part of a demonstration each moment was matched with; the stronger the colour, the later."
         rows.append(("segment", text))
     return ReportChapter("How to read this page", "", ("Name", "Meaning"), tuple(rows))
