@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Generic, TypeVar
 
+from robovalue_ros.nodes.caught import Caught
 from robovalue_ros.nodes.mailbox import Mailbox
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class Worker(Generic[T]):
     def __init__(self, work: Callable[[T], None], name: str) -> None:
         self.mailbox: Mailbox[T] = Mailbox()
         self._work = work
-        self._failure = _Failure()
+        self._failure = Caught()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -40,7 +40,7 @@ class Worker(Generic[T]):
         return self._thread.is_alive()
 
     @property
-    def failure(self) -> BaseException | None:
+    def failure(self) -> Exception | None:
         return self._failure.error
 
     def _run(self) -> None:
@@ -51,21 +51,3 @@ class Worker(Generic[T]):
                     self._work(item)
                 elif self.mailbox.closed:
                     return
-
-
-class _Failure:
-    """Keeps an error that leaves its block, whatever it is: another thread raises it again."""
-
-    error: BaseException | None = None
-
-    def __enter__(self) -> None:
-        self.error = None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        self.error = error
-        return True

@@ -1,4 +1,4 @@
-"""The pure parts of a node: mailbox, worker, pairing, continuity, vitals."""
+"""The pure parts of a node: mailbox, worker, arrivals, continuity, vitals."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robovalue_ros.contracts.errors import ContractError
+from robovalue_ros.nodes.arrivals import Arrivals
 from robovalue_ros.nodes.continuity import GAP_NS, JUMP_NS, LATE_NS, Continuity
 from robovalue_ros.nodes.mailbox import Mailbox
-from robovalue_ros.nodes.pairing import MOST_WAITING, Pairing
 from robovalue_ros.nodes.vitals import MOST_KEPT, Vitals
 from robovalue_ros.nodes.worker import Worker
 
@@ -102,124 +101,88 @@ def test_a_busy_worker_is_not_waited_for_without_end() -> None:
     assert worker.stop()
 
 
-# Pairing
+# Cameras
 
 
-def pairing(*names: str, tolerance: int = 10, wait: int = 100, lost: int = 500) -> Pairing[str]:
-    return Pairing(names, tolerance * MS, wait * MS, lost * MS)
+def arrivals(*names: str) -> Arrivals[str]:
+    return Arrivals(names, 10 * MS, 100 * MS, 500 * MS)
 
 
-def test_two_cameras_meet_and_the_first_gives_the_stamp() -> None:
-    pair = pairing("a", "b")
-    assert pair.push("b", 3 * MS, "b0") == []
-    (moment,) = pair.push("a", 5 * MS, "a0")
-    assert moment.stamp_ns == 5 * MS and dict(moment.pictures) == {"a": "a0", "b": "b0"}
-    assert pair.waiting == 0 and pair.missed == {"a": 0, "b": 0}
-
-
-def test_a_picture_too_far_away_is_a_miss() -> None:
-    pair = pairing("a", "b")
-    pair.push("a", 0, "a0")
-    (alone,) = pair.push("b", 11 * MS, "b0")
-    assert dict(alone.pictures) == {"a": "a0"} and pair.missed == {"a": 0, "b": 1}
-    (together,) = pair.push("a", 12 * MS, "a1")
-    assert set(together.pictures) == {"a", "b"}
-
-
-def test_a_moment_waits_only_so_long() -> None:
-    pair = pairing("a", "b", wait=100)
-    assert [len(pair.push("a", t * 40 * MS, str(t))) for t in range(5)] == [0, 0, 0, 1, 1]
-
-
-def test_nobody_waits_for_a_silent_camera_and_it_may_return() -> None:
-    pair = pairing("a", "b", wait=100, lost=500)
-    pair.push("b", 0, "b")
-    counts = [len(pair.push("a", t * 50 * MS, "a")) for t in range(30)]
-    assert counts[0] == 1 and sum(counts) == 30
-    assert all(count == 1 for count in counts[12:])
-    assert pair.push("b", 1500 * MS, "b") == []
-    (moment,) = pair.push("a", 1500 * MS, "a")
-    assert set(moment.pictures) == {"a", "b"}
-
-
-def test_stamps_that_begin_again_are_followed() -> None:
-    pair = pairing("a", "b")
-    for _ in range(3):
+def test_two_cameras_meet_again_and_again_when_a_bag_loops() -> None:
+    cameras = arrivals("a", "b")
+    for turn in range(3):
         for t in range(100):
-            assert pair.push("a", t * 33 * MS, "a") == []
-            (moment,) = pair.push("b", t * 33 * MS, "b")
-            assert len(moment.pictures) == 2
-    assert pair.overrun == 0 and pair.missed == {"a": 0, "b": 0}
+            assert cameras.add("a", t * 33 * MS, "a") == [] or (t == 0 and turn == 0)
+            (moment,) = cameras.add("b", t * 33 * MS, "b")
+            assert moment.stamp_ns == t * 33 * MS and len(moment.items) == 2
+    assert cameras.restarts == 2
+    tally = cameras.tallies["b"]
+    assert (tally.seen, tally.used, tally.unused, tally.late, tally.missed) == (300, 300, 0, 0, 0)
 
 
 def test_a_camera_that_begins_again_before_the_other_costs_little() -> None:
-    pair = pairing("a", "b")
+    cameras = arrivals("a", "b")
     for t in range(100):
-        pair.push("a", t * 33 * MS, "a")
-        pair.push("b", t * 33 * MS, "b")
-    pair.push("a", 0, "a")
-    pair.push("b", 100 * 33 * MS, "tail")
-    pair.push("b", 0, "b")
+        cameras.add("a", t * 33 * MS, "a")
+        cameras.add("b", t * 33 * MS, "b")
+    cameras.add("a", 0, "a")
+    cameras.add("b", 100 * 33 * MS, "tail")
+    cameras.add("b", 0, "b")
     complete = 0
     for t in range(1, 20):
-        complete += sum(len(m.pictures) == 2 for m in pair.push("a", t * 33 * MS, "a"))
-        complete += sum(len(m.pictures) == 2 for m in pair.push("b", t * 33 * MS, "b"))
+        complete += sum(len(m.items) == 2 for m in cameras.add("a", t * 33 * MS, "a"))
+        complete += sum(len(m.items) == 2 for m in cameras.add("b", t * 33 * MS, "b"))
     assert complete >= 18
 
 
 @pytest.mark.parametrize("leap_s", [3600, -3600])
 def test_cameras_whose_clocks_part_leave_one_going(leap_s: int) -> None:
-    pair = pairing("a", "b")
+    cameras = arrivals("a", "b")
     out = 0
     for t in range(1000, 1300):
-        out += len(pair.push("a", t * 33 * MS + leap_s * 10**9 + 4 * 10**12, "a"))
-        out += len(pair.push("b", t * 33 * MS + 4 * 10**12, "b"))
-    assert out >= 290 and pair.waiting <= 2 * MOST_WAITING
+        out += len(cameras.add("a", t * 33 * MS + leap_s * 10**9 + 4 * 10**12, "a"))
+        out += len(cameras.add("b", t * 33 * MS + 4 * 10**12, "b"))
+    assert out >= 290
+
+
+def test_limits_may_change_between_two_pictures() -> None:
+    cameras = arrivals("a", "b")
+    assert cameras.add("a", 0, "a") == []
+    (alone,) = cameras.adjust(50 * MS, 100 * MS, 500 * MS)
+    assert set(alone.items) == {"a"}
+    cameras.add("b", 140 * MS, "b")
+    cameras.add("b", 240 * MS, "b")
+    (together,) = cameras.add("a", 100 * MS, "a")
+    assert set(together.items) == {"a", "b"}
+    assert cameras.tallies["a"].seen == 2 and cameras.tallies["b"].missed == 1
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(-200, 4000)), min_size=1, max_size=120),
     st.integers(0, 80),
+    st.integers(0, 119),
 )
 @settings(max_examples=150, deadline=None)
 def test_every_picture_is_accounted_for_whatever_comes(
-    pushes: list[tuple[str, int]], tolerance: int
+    pushes: list[tuple[str, int]], tolerance: int, adjusted_at: int
 ) -> None:
-    pair: Pairing[tuple[str, int]] = Pairing(("a", "b", "c"), tolerance * MS, 90 * MS, 300 * MS)
+    cameras: Arrivals[tuple[str, int]] = Arrivals("abc", tolerance * MS, 90 * MS, 300 * MS)
     moments = []
-    for camera, stamp in pushes:
-        moments += pair.push(camera, stamp * MS, (camera, stamp))
-        assert pair.waiting <= 3 * MOST_WAITING
-    moments += pair.flush()
-    used = [picture for moment in moments for picture in moment.pictures.values()]
-    assert len(used) + pair.late + pair.overrun == len(pushes)
-    assert sum(pair.missed.values()) == 3 * len(moments) - len(used)
+    for number, (camera, stamp) in enumerate(pushes):
+        moments += cameras.add(camera, stamp * MS, (camera, stamp))
+        if number == adjusted_at:
+            moments += cameras.adjust(tolerance * MS, 90 * MS, 300 * MS)
+    moments += cameras.flush()
+    tallies = cameras.tallies
+    assert sum(tally.seen for tally in tallies.values()) == len(pushes)
+    for name, tally in tallies.items():
+        assert tally.used <= sum(name in moment.items for moment in moments)
+        assert tally.missed == sum(name not in moment.items for moment in moments)
     for moment in moments:
-        stamps = [stamp * MS for _, stamp in moment.pictures.values()]
-        assert max(stamps) - min(stamps) <= tolerance * MS
+        assert all(camera == picture[0] for camera, picture in moment.items.items())
+        stamps = [stamp * MS for _, stamp in moment.items.values()]
         assert moment.stamp_ns in stamps
-        assert all(camera == picture[0] for camera, picture in moment.pictures.items())
-
-
-@given(st.integers(0, 2**31), st.integers(20, 60))
-@settings(max_examples=50, deadline=None)
-def test_the_order_of_arrival_does_not_matter_while_nothing_is_lost(seed: int, count: int) -> None:
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    stamps = np.arange(count) * 33 * MS
-    events = [
-        (stamp + rng.integers(0, 25 * MS), name, int(stamp)) for name in "ab" for stamp in stamps
-    ]
-    pair = pairing("a", "b")
-    moments = [m for _, name, stamp in sorted(events) for m in pair.push(name, stamp, name)]
-    assert [m.stamp_ns for m in moments] == stamps.tolist()
-    assert all(len(m.pictures) == 2 for m in moments)
-
-
-def test_cameras_need_different_names() -> None:
-    with pytest.raises(ContractError, match="different names"):
-        pairing("a", "a")
+        assert all(abs(stamp - moment.stamp_ns) <= tolerance * MS for stamp in stamps)
 
 
 # Continuity
