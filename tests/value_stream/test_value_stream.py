@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from robovalue_ros.contracts.errors import ConfigError, ContractError
 from robovalue_ros.contracts.frames import ArrayFrames
 from robovalue_ros.contracts.types import Frame
-from robovalue_ros.value.stream.fitting import fit_value_model, training_steps
+from robovalue_ros.value.stream.fitting import fit_value_model, time_constant_s, training_steps
 from robovalue_ros.value.stream.live import ValueStream, score_causal, stream_samples
 from robovalue_ros.value.stream.model import ValueModel
 from robovalue_ros.value.stream.options import FitOptions
@@ -251,3 +251,9 @@ def test_training_is_as_long_as_demonstrations_ask() -> None:
     assert training_steps(FitOptions(), [90, 120, 400]) == 1200
     assert training_steps(FitOptions(), [10, 12]) == 1200
     assert training_steps(FitOptions(), [9000]) == 6000
+
+
+def test_the_value_lags_by_the_same_share_of_short_and_long_tasks() -> None:
+    short, long = (time_constant_s(FitOptions(), [t, t, 9 * t]) for t in (4.0, 40.0))
+    assert long == pytest.approx(10 * short) and 0.0 < short < 0.04 * 4.0
+    assert time_constant_s(FitOptions(smooth_s=0.0), [40.0]) == 0.0

@@ -27,6 +27,7 @@ from robovalue_ros.value.stream.stillness import picture_changes, still_limit
 FEWEST_DEMOS = 2
 FEWEST_FRAMES = 8
 STEPS_PER_FRAME = 10
+SMOOTH_SHARE = 1 / 80
 FEWEST_STEPS, MOST_STEPS = 1200, 6000
 DONE_SHARE = 0.4
 NOT_DONE_QUANTILE = 0.95  # a made-up scene may by chance show nothing undone
@@ -75,7 +76,7 @@ def fit_value_model(
             for value in picture_changes(demo.pictures, times)
         ),
         done_above=_done_above(network, demos, stamps, answers, options.dwell_s, rng),
-        smooth_s=options.smooth_s,
+        smooth_s=time_constant_s(options, [1e-9 * float(np.ptp(times)) for times in stamps]),
         stall_s=options.stall_s,
         fall=options.fall,
         dwell_s=options.dwell_s,
@@ -89,6 +90,17 @@ def training_steps(options: FitOptions, lengths: Sequence[int]) -> int:
         return options.steps
     wanted = STEPS_PER_FRAME * float(np.median(lengths))
     return int(np.clip(round(wanted), FEWEST_STEPS, MOST_STEPS))
+
+
+def time_constant_s(options: FitOptions, durations_s: Sequence[float]) -> float:
+    """Return the time constant of the value; durations_s: of each demonstration.
+
+    A share of the task, so that the value lags by the same small part of it whether the task is
+    short or long, and small steps of long tasks still stand out from noise.
+    """
+    if options.smooth_s is not None:
+        return options.smooth_s
+    return SMOOTH_SHARE * float(np.median(durations_s))
 
 
 def checked_demonstration(given: Given, cameras: tuple[str, ...], where: str) -> NDArray[np.int64]:

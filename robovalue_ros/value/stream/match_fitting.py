@@ -46,6 +46,7 @@ from robovalue_ros.value.stream.model import Rules, ValueModel
 from robovalue_ros.value.stream.options import FitOptions
 from robovalue_ros.value.stream.stillness import picture_changes, still_limit
 
+SMOOTH_S = 0.05
 CHUNK = 8  # clips that are embedded at once; they are large
 FEWEST_LOOKS = 4
 TEMPERATURES = np.geomspace(0.01, 3.0, 16)
@@ -302,7 +303,7 @@ def _rules(
         top=float(np.median([max(answer.raw for answer in part[-3:]) for part in answers])),
         still=still_limit(value for demo in demos for value in demo.changes),
         done_above=_done_above(ends, others),
-        smooth_s=options.smooth_s, stall_s=options.stall_s,
+        smooth_s=SMOOTH_S if options.smooth_s is None else options.smooth_s, stall_s=options.stall_s,
         fall=options.fall, dwell_s=options.dwell_s,
     )  # fmt: skip
 

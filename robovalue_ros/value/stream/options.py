@@ -18,7 +18,10 @@ class FitOptions:
     made_up: bool = option(
         True, "also learn from scenes that did not happen, in which things were left behind or lost"
     )
-    smooth_s: float = option(0.05, "time constant of the value, seconds", low=0.0, high=10.0)
+    smooth_s: float | None = option(
+        None, "time constant of the value, seconds; none: an eightieth of a usual demonstration",
+        low=0.0, high=10.0,
+    )  # fmt: skip
     stall_s: float = option(
         0.6, "seconds without movement that count as a stall", low=0.05, high=60.0
     )
