@@ -36,16 +36,17 @@ CORE = [
     "gymnasium>=1.0",
     "mujoco>=3.3,<3.9",
 ]
-ROS = ["ros-kilted-rclpy[fastrtps]", "ros-common-interfaces", "ros-std-srvs"]
 EXTRAS = {
-    "ros": ROS,
+    "ros": ["ros-kilted-rclpy[fastrtps]", "ros-common-interfaces", "ros-std-srvs"],
     "models": ["transformers>=4.57", "open_clip_torch>=2.30", "timm>=1.0", "safetensors>=0.4"],
     "libero": ["hf-libero==0.1.4"],
     "rlds": ["protobuf>=4.25", "google-crc32c>=1.5"],
     "ray": ["ray>=2.30"],
     "viz": ["rerun-sdk>=0.24"],
     "dev": [
-        *ROS,
+        "ros-kilted-rclpy[fastrtps]",
+        "ros-common-interfaces",
+        "ros-std-srvs",
         "pytest>=8",
         "pytest-xdist>=3.5",
         "pytest-timeout>=2.3",
