@@ -43,6 +43,11 @@ class TopicIndex:
     messages: Messages
     notes: tuple[Finding, ...] = ()
 
+    @property
+    def count(self) -> int:
+        """How many messages there are."""
+        return len(self.messages)
+
     def take(self, keep: NDArray[np.bool_]) -> TopicIndex:
         """Return only the messages where `keep` holds."""
         at = np.flatnonzero(keep)

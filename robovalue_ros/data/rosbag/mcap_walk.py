@@ -141,7 +141,7 @@ def _chunk(stream: BinaryIO, body: int, length: int, total: int, walk: Walk) -> 
         if stored_here > MAX_CHUNK_BYTES:
             raise ChunkDamage(f"claims {length} bytes")
         data = memoryview(stream.read(stored_here))
-        codec, size, crc, start = _chunk_head(data, length, cut)
+        codec, size, crc, start = chunk_head(data, length, cut)
         stored = data[start:]
         raw = unpack_chunk(stored, codec, size, cut=cut)
         # The checksum covers the whole chunk, so of a cut one only the structure can be checked.
@@ -164,8 +164,11 @@ def _chunk(stream: BinaryIO, body: int, length: int, total: int, walk: Walk) -> 
     return body + start + understood if not codec else body
 
 
-def _chunk_head(data: memoryview, length: int, cut: bool) -> tuple[str, int, int, int]:
-    """Return codec, unpacked size, checksum and where the stored bytes begin."""
+def chunk_head(data: memoryview, length: int, cut: bool) -> tuple[str, int, int, int]:
+    """Return codec, unpacked size, checksum and where the stored bytes begin.
+
+    Raises ChunkDamage.
+    """
     if len(data) < CHUNK_HEAD.size + 8:
         raise ChunkDamage("its head is cut")
     _, _, size, crc, letters = CHUNK_HEAD.unpack_from(data, 0)
@@ -209,17 +212,18 @@ def _definition(code: int, data: memoryview, walk: Walk) -> None:
     try:
         (key,) = struct.unpack_from("<H", data, 0)
         if code == SCHEMA:
-            walk.schemas.setdefault(key, _text(data, 2)[0])
+            walk.schemas.setdefault(key, text_at(data, 2)[0])
         else:
             (schema,) = struct.unpack_from("<H", data, 2)
-            topic, at = _text(data, 4)
-            encoding, _ = _text(data, at)
+            topic, at = text_at(data, 4)
+            encoding, _ = text_at(data, at)
             walk.channels.setdefault(key, (schema, topic, encoding))
     except (struct.error, UnicodeDecodeError):
         return
 
 
-def _text(data: memoryview, at: int) -> tuple[str, int]:
+def text_at(data: memoryview, at: int) -> tuple[str, int]:
+    """Read a text and return where it ends; raises struct.error, UnicodeDecodeError."""
     (length,) = struct.unpack_from("<I", data, at)
     if at + 4 + length > len(data):
         raise struct.error("a text reaches beyond its record")

@@ -29,16 +29,16 @@ class SqliteFile:
         self._lock = Lock()
 
     def scan(self) -> Scan:
-        size = _check_whole(self.path)
+        size = check_whole(self.path)
         scan = Scan()
         with self._lock:
             base = self._open()
             try:
-                _check_tables(self.path, base)
+                check_tables(self.path, base)
                 topics = _topics(self.path, base, scan)
                 self._messages(base, topics, size)
             except SQL_ERRORS as problem:
-                raise _damaged(self.path, problem) from problem
+                raise damaged(self.path, problem) from problem
         if not any(len(topic.columns) for topic in scan.topics.values()):
             raise DataError(self.path, "holds no messages", "at least one")
         beside = self.path.with_name(self.path.name + "-wal")
@@ -61,7 +61,7 @@ class SqliteFile:
                     .fetchone()
                 )
             except SQL_ERRORS as problem:
-                raise _damaged(self.path, problem) from problem
+                raise damaged(self.path, problem) from problem
         if row is None or not isinstance(row[0], bytes) or len(row[0]) != size:
             raise DataError(self.path, f"message {place} changed since the file was opened")
         return memoryview(row[0])
@@ -74,15 +74,7 @@ class SqliteFile:
 
     def _open(self) -> sqlite3.Connection:
         if self._base is None:
-            address = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
-            try:
-                base = sqlite3.connect(address, uri=True, check_same_thread=False)
-                base.text_factory = lambda raw: raw.decode("utf-8", "replace")
-                base.execute("PRAGMA trusted_schema = OFF")
-                base.execute("PRAGMA cell_size_check = ON")
-            except SQL_ERRORS as problem:
-                raise _damaged(self.path, problem) from problem
-            self._base = base
+            self._base = open_base(self.path)
         return self._base
 
     def _messages(self, base: sqlite3.Connection, topics: dict[int, Topic], size: int) -> None:
@@ -108,14 +100,28 @@ class SqliteFile:
         self.__init__(state["path"])  # type: ignore[misc]
 
 
-def _damaged(path: Path, problem: BaseException) -> DataError:
+def open_base(path: Path) -> sqlite3.Connection:
+    """Open a database read-only, as one that nobody writes; raises DataError."""
+    address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+    try:
+        base = sqlite3.connect(address, uri=True, check_same_thread=False)
+        base.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        base.execute("PRAGMA trusted_schema = OFF")
+        base.execute("PRAGMA cell_size_check = ON")
+    except SQL_ERRORS as problem:
+        raise damaged(path, problem) from problem
+    return base
+
+
+def damaged(path: Path, problem: BaseException) -> DataError:
+    """Return the error of a database that cannot be read."""
     return DataError(
         path, f"the database cannot be read ({problem})", "an intact sqlite3 recording",
         "Copy it again, or try: sqlite3 damaged.db3 .recover | sqlite3 repaired.db3",
     )  # fmt: skip
 
 
-def _check_whole(path: Path) -> int:
+def check_whole(path: Path) -> int:
     """Return the file's size after comparing it with what its first page says."""
     try:
         size = path.stat().st_size
@@ -136,7 +142,8 @@ def _check_whole(path: Path) -> int:
     return size
 
 
-def _check_tables(path: Path, base: sqlite3.Connection) -> None:
+def check_tables(path: Path, base: sqlite3.Connection) -> None:
+    """Raise DataError unless the database has the two plain tables of a recording."""
     # A view or a virtual table under these names could run anything, and for any time.
     rows = base.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' "

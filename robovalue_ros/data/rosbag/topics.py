@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from robovalue_ros.contracts.config import option
 from robovalue_ros.contracts.errors import DataError, nearest
 from robovalue_ros.contracts.types import Finding
-from robovalue_ros.data.rosbag.index import TopicIndex
 from robovalue_ros.data.rosbag.messages import COMPRESSED, IMAGE, JOINTS, NUMERIC, TEXT
 
 Names = tuple[str, ...]
@@ -20,6 +20,19 @@ NOT_PICTURES = ("/compressedDepth", "/theora", "/ffmpeg")
 ACTION_TAILS = ("action", "actions")
 TASK_TAILS = ("task", "instruction", "language_instruction")
 SIGNALS = "/signals/"
+
+
+class KnownTopic(Protocol):
+    """What must be known of a topic to tell what it means. count: messages."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def encoding(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ class Plan:
         return next(iter((*self.state, *self.action)), None)
 
 
-def plan_from_map(topic_map: TopicMap, topics: Mapping[str, TopicIndex], path: Path) -> Plan:
+def plan_from_map(topic_map: TopicMap, topics: Mapping[str, KnownTopic], path: Path) -> Plan:
     """Check a topic map against the topics of a bag.
 
     Raises DataError for a topic that is not there, is empty or has a type that cannot be read.
@@ -80,7 +93,7 @@ def plan_from_map(topic_map: TopicMap, topics: Mapping[str, TopicIndex], path: P
     return plan
 
 
-def check_plan(plan: Plan, topics: Mapping[str, TopicIndex], path: Path) -> None:
+def check_plan(plan: Plan, topics: Mapping[str, KnownTopic], path: Path) -> None:
     """Raise DataError unless every topic of the plan is there and of a type that can be read."""
     for name in plan.cameras.values():
         _check(name, (IMAGE, COMPRESSED), topics, path)
@@ -90,12 +103,12 @@ def check_plan(plan: Plan, topics: Mapping[str, TopicIndex], path: Path) -> None
         _check(plan.task, (TEXT,), topics, path)
 
 
-def plan_by_names(topics: Mapping[str, TopicIndex], path: Path) -> tuple[Plan, list[Finding]]:
+def plan_by_names(topics: Mapping[str, KnownTopic], path: Path) -> tuple[Plan, list[Finding]]:
     """Guess the meaning of topics by type and name, and tell the guess.
 
     Raises DataError when there is neither a camera nor a joint state.
     """
-    usable = {n: t for n, t in topics.items() if len(t.messages) and t.encoding == "cdr"}
+    usable = {n: t for n, t in topics.items() if t.count and t.encoding == "cdr"}
     cameras, notes = _cameras(usable)
     plan = Plan(
         cameras,
@@ -117,7 +130,7 @@ def plan_by_names(topics: Mapping[str, TopicIndex], path: Path) -> tuple[Plan, l
     return plan, [*notes, Finding("note", "topics", _told(plan), "Choose with --topics.")]
 
 
-def _cameras(topics: Mapping[str, TopicIndex]) -> tuple[dict[str, str], list[Finding]]:
+def _cameras(topics: Mapping[str, KnownTopic]) -> tuple[dict[str, str], list[Finding]]:
     """Name image topics; of a raw and a compressed one of the same camera take the raw one."""
     cameras: dict[str, str] = {}
     notes = []
@@ -153,7 +166,7 @@ def _told(plan: Plan) -> str:
     return "chosen by type and name: " + ", ".join(parts)
 
 
-def _check(name: str, kinds: Names, topics: Mapping[str, TopicIndex], path: Path) -> None:
+def _check(name: str, kinds: Names, topics: Mapping[str, KnownTopic], path: Path) -> None:
     if name not in topics:
         raise DataError(path, f"has no topic {name!r}", hint=nearest(name, topics))
     topic = topics[name]
@@ -162,7 +175,7 @@ def _check(name: str, kinds: Names, topics: Mapping[str, TopicIndex], path: Path
             path, f"topic {name} holds {topic.type or 'messages of no type'} ({topic.encoding})",
             f"cdr of {' or '.join(kinds)}",
         )  # fmt: skip
-    if not len(topic.messages):
+    if not topic.count:
         raise DataError(path, f"topic {name} holds no messages", "at least one")
 
 
