@@ -73,6 +73,7 @@ class ExportConfig:
         "nan", "frames unlike any demonstration: nan (no opinion) or the value all the same"
     )
     partial: bool = option(False, "leave out episodes of the data set without values")
+    truth: str = option("progress", "rerun: recorded signal that holds the true progress")
     limit: int = option(10, "rerun: at most so many episodes", low=1, high=1000)
     picture_px: int = option(320, "rerun: longest side of pictures", low=32, high=4096)
     jpeg_quality: int = option(80, "rerun: JPEG quality of pictures", low=10, high=100)

@@ -23,7 +23,6 @@ from robovalue_ros.pipelines.scored_curves import (
     trimmed,
 )
 from robovalue_ros.pipelines.value_export import ExportConfig, ExportResult, rerun_target
-from robovalue_ros.pipelines.value_report import TRUTH
 from robovalue_ros.report.rerun_file import RerunEpisode, write_rerun
 
 DEFAULT_PROGRESS = SilentProgress()
@@ -47,7 +46,7 @@ def export_rerun(
         findings.append(Finding("note", "episodes", text, "Raise --limit for more."))
     chosen = able[: config.limit]
     readers = Readers(opener)
-    shown = _Shown(chosen, names, readers, findings, progress)
+    shown = _Shown(chosen, names, config.truth, readers, findings, progress)
     try:
         with atomic_path(target) as temporary:
             write_rerun(
@@ -69,11 +68,13 @@ class _Shown:
         self,
         scored: Sequence[ScoredEpisode],
         names: Sequence[CurveName],
+        truth: str,
         readers: Readers,
         findings: list[Finding],
         progress: Progress,
     ) -> None:
-        self._scored, self._names, self._readers = scored, names, readers
+        self._scored, self._names, self._truth = scored, names, truth
+        self._readers = readers
         self._findings, self._progress = findings, progress
         self.episodes = self.frames = 0
 
@@ -88,7 +89,7 @@ class _Shown:
                     continue
                 try:
                     frames_of(scored, len(episode))
-                    shown = _episode(scored, episode, self._names)
+                    shown = _episode(scored, episode, self._names, self._truth)
                 except DataError as problem:
                     self.damaged(scored.name, problem)
                 else:
@@ -105,7 +106,9 @@ class _Shown:
         self._progress.say(f"{name}: {problem}")
 
 
-def _episode(scored: ScoredEpisode, episode: Episode, names: Sequence[CurveName]) -> RerunEpisode:
+def _episode(
+    scored: ScoredEpisode, episode: Episode, names: Sequence[CurveName], signal: str
+) -> RerunEpisode:
     curves: dict[str, Array] = {}
     for name in names:
         if not has_curve(scored, name):
@@ -116,7 +119,7 @@ def _episode(scored: ScoredEpisode, episode: Episode, names: Sequence[CurveName]
             whole = np.full(len(episode), np.nan)
             whole[trimmed(scored)] = scored.hindsight.values
             curves[name] = whole
-    truth = episode.signals.get(TRUTH)
+    truth = episode.signals.get(signal)
     if truth is not None and truth.ndim == 1:
         curves["true progress"] = truth
     causal = scored.causal if CAUSAL in names else None

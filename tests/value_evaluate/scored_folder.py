@@ -71,8 +71,12 @@ def episode_of(told: Told) -> Episode:
         told.id, TASK, np.arange(count, dtype=np.int64) * STEP_NS,
         {name: ArrayFrames(part) for name, part in pictures(told).items()},
         rng.random((count, 2)), rng.random((count, 2)), told.success,
-        {"progress": told.true.astype(np.float64)},
+        {"progress": told.true.astype(np.float64), "lost": np.arange(count) >= _lost_at(told)},
     )  # fmt: skip
+
+
+def _lost_at(told: Told) -> int:
+    return 24 if told.success is False else len(told.true)
 
 
 def record(folder: Path, told: Sequence[Told], kind: str = "hdf5") -> Path:

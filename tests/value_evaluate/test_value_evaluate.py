@@ -111,6 +111,14 @@ def test_flags_are_judged_by_what_happened(good: Path) -> None:
     assert rows["unknown"].cell.value == pytest.approx(1 / LENGTH)
 
 
+def test_a_recorded_signal_may_say_when_something_was_lost(good: Path) -> None:
+    found = judge(good, drops="lost")
+    assert line(found, "causal", "drop_caught").cell.value == 1.0
+    assert not any("lost" in finding.found for finding in found.findings)
+    other = judge(good, drops="absent")
+    assert any("no signal 'absent'" in finding.found for finding in other.findings)
+
+
 def test_same_seed_same_numbers_and_another_seed_other_intervals(good: Path) -> None:
     first, again, other = (
         json.dumps(as_json(judge(good, seed=seed)), sort_keys=True) for seed in (1, 1, 2)
