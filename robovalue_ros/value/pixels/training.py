@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,34 @@ def train_network(
     rng: np.random.Generator,
     progress: Callable[[float], None] | None = None,
 ) -> PixelNetwork:
-    """Return a network trained on demonstrations; `progress` hears the share that is done."""
+    """Return a network trained on demonstrations; `progress` hears the share that is done.
+
+    Runs on one thread: sums that several threads share out round differently on every machine, and
+    layers this small only make threads wait for each other.
+    """
+    with _one_thread():
+        return _trained(cameras, demos, options, rng, progress)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _trained(
+    cameras: Sequence[str],
+    demos: Sequence[Demonstration],
+    options: TrainingOptions,
+    rng: np.random.Generator,
+    progress: Callable[[float], None] | None,
+) -> PixelNetwork:
     import torch
 
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
