@@ -104,10 +104,10 @@ def test_a_curve_that_was_told_is_not_praised_for_outcomes(good: Path) -> None:
 
 def test_flags_are_judged_by_what_happened(good: Path) -> None:
     rows = {row.name: row for row in judge(good).curves[0].flags}
-    assert rows["declared_success"].cell.value == 1.0
-    assert rows["declared_failure"].cell.value == 0.0
-    assert rows["fall_found"].cell.value == 1.0
-    assert rows["fall_found"].seen == 6
+    assert rows["declared_ever_success"].cell.value == 1.0
+    assert rows["declared_ever_failure"].cell.value == 0.0
+    assert rows["fall_flag_found"].cell.value == 1.0
+    assert rows["fall_flag_found"].seen == 6
     assert rows["unknown"].cell.value == pytest.approx(1 / LENGTH)
 
 

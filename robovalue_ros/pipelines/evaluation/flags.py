@@ -112,19 +112,19 @@ _Share = tuple[
     str, str, Literal["high", "low", "none"], Callable[[Known, EvaluationSettings], Part]
 ]
 _SHARES: tuple[_Share, ...] = (
-    ("declared_success", "successes that were declared done at some frame", "high",
+    ("declared_ever_success", "successes that were declared done at some frame", "high",
      lambda item, _: _declared(item, True, at_end=False)),
-    ("declared_failure", "failures that were ever declared done", "low",
+    ("declared_ever_failure", "failures that were ever declared done", "low",
      lambda item, _: _declared(item, False, at_end=False)),
     ("declared_end_success", "successes declared done at their last frame", "high",
      lambda item, _: _declared(item, True, at_end=True)),
     ("declared_end_failure", "failures declared done at their last frame", "low",
      lambda item, _: _declared(item, False, at_end=True)),
-    ("stall_found", "stretches in which the robot's state stands still that were flagged", "high",
+    ("stall_flag_found", "stretches in which the robot's state stands still that were flagged", "high",
      _stalls),
-    ("stall_false", "frames flagged as a stall while the state moves", "low", _false_stalls),
-    ("fall_found", "falls of true progress that were flagged as a regression", "high", _falls),
-    ("fall_false", "frames flagged as a regression without a fall before them", "low",
+    ("stall_flag_false", "frames flagged as a stall while the state moves", "low", _false_stalls),
+    ("fall_flag_found", "falls of true progress that were flagged as a regression", "high", _falls),
+    ("fall_flag_false", "frames flagged as a regression without a fall before them", "low",
      _false_falls),
     ("unknown", "frames marked as unlike any demonstration", "none", _unknown),
 )  # fmt: skip
