@@ -41,9 +41,9 @@ def find_bags(path: Path) -> tuple[Bag, ...]:
     if not path.is_dir():
         raise DataError(path, "no such file or folder", "a bag folder, .mcap or .db3 file")
     if _is_bag(path):
-        return (Bag(_recorded_id(path) or path.resolve().name or "bag", path),)
+        return (Bag(recorded_id(path) or path.resolve().name or "bag", path),)
     bags = _below(path, path, SEARCH_DEPTH)
-    recorded = [_recorded_id(bag.path) for bag in bags]
+    recorded = [recorded_id(bag.path) for bag in bags]
     named = [known or bag.id for known, bag in zip(recorded, bags, strict=True)]
     if len(set(named)) == len(named):
         bags = [Bag(name, bag.path) for name, bag in zip(named, bags, strict=True)]
@@ -143,7 +143,7 @@ def _has_metadata(folder: Path) -> bool:
     return (folder / METADATA).is_file()
 
 
-def _recorded_id(path: Path) -> str | None:
+def recorded_id(path: Path) -> str | None:
     """Find the id that our own writer left, without parsing the YAML around it."""
     target = path / METADATA
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import yaml
 
@@ -14,43 +15,69 @@ from robovalue_ros.data.rosbag.bags import ID_KEY
 VERSION = 5
 
 
-def metadata_text(mcap: str, episode: Episode, counts: Mapping[str, tuple[str, int]]) -> str:
-    """Return the YAML text for one mcap file with these topics: (type, number of messages).
+@dataclass(frozen=True, slots=True)
+class TopicLine:
+    """One topic as metadata.yaml lists it."""
 
-    The episode's id stands in `custom_data`, on a line that can be found without a YAML parser.
-    """
+    name: str
+    type: str
+    count: int
+    encoding: str = "cdr"
+    qos: str = ""
+
+
+def metadata_text(mcap: str, episode: Episode, counts: Mapping[str, tuple[str, int]]) -> str:
+    """Return the YAML text for one mcap file with these topics: (type, number of messages)."""
+    topics = [TopicLine(name, kind, count) for name, (kind, count) in counts.items()]
     first, last = int(episode.stamps_ns[0]), int(episode.stamps_ns[-1])
-    total = sum(count for _, count in counts.values())
+    return bag_metadata("mcap", mcap, (first, last), topics, {ID_KEY: episode.id})
+
+
+def bag_metadata(
+    storage: str,
+    file: str,
+    span_ns: tuple[int, int],
+    topics: Sequence[TopicLine],
+    custom: Mapping[str, str],
+) -> str:
+    """Return the YAML text of a bag of one storage file. span_ns: first and last log time.
+
+    custom: texts below `custom_data`, each on a line that can be found without a YAML parser.
+    """
+    first, last = span_ns
     span = {
         "duration": {"nanoseconds": last - first},
         "starting_time": {"nanoseconds_since_epoch": first},
-        "message_count": total,
+        "message_count": sum(topic.count for topic in topics),
     }
     content = {
         "rosbag2_bagfile_information": {
             "version": VERSION,
-            "storage_identifier": "mcap",
+            "storage_identifier": storage,
             **span,
             "topics_with_message_count": [
                 {
                     "topic_metadata": {
-                        "name": topic,
-                        "type": kind,
-                        "serialization_format": "cdr",
-                        "offered_qos_profiles": "",
+                        "name": topic.name,
+                        "type": topic.type,
+                        "serialization_format": topic.encoding,
+                        "offered_qos_profiles": topic.qos,
                     },
-                    "message_count": count,
+                    "message_count": topic.count,
                 }
-                for topic, (kind, count) in counts.items()
+                for topic in topics
             ],
             "compression_format": "",
             "compression_mode": "",
-            "relative_file_paths": [mcap],
-            "files": [{"path": mcap, **span}],
+            "relative_file_paths": [file],
+            "files": [{"path": file, **span}],
         }
     }
     text = yaml.safe_dump(_unshared(content), sort_keys=False, default_flow_style=False)
-    return f"{text}  custom_data:\n    {ID_KEY}: {_quoted(episode.id)}\n"
+    if not custom:
+        return text
+    lines = [f"    {key}: {_quoted(value)}\n" for key, value in custom.items()]
+    return f"{text}  custom_data:\n{''.join(lines)}"
 
 
 def _unshared(value: object) -> object:

@@ -9,11 +9,7 @@ times faster.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +23,9 @@ from robovalue_ros.contracts.ports import EpisodeRecord
 from robovalue_ros.contracts.progress import Tick
 from robovalue_ros.contracts.tools import WriteOptions
 from robovalue_ros.contracts.types import Array, Episode
-from robovalue_ros.data.atomic import sync_file, sync_folder, write_text
+from robovalue_ros.data.atomic import write_text
 from robovalue_ros.data.rosbag.bags import METADATA
+from robovalue_ros.data.rosbag.folders import whole_folder
 from robovalue_ros.data.rosbag.layout import (
     ACTION,
     DTYPES,
@@ -64,7 +61,7 @@ class RosbagWriter:
         """Write one bag folder whole; raises DataError for what a bag cannot hold."""
         name = f"episode_{index:06d}"
         _check(root / name, episode)
-        with _whole_folder(root / name) as folder:
+        with whole_folder(root / name) as folder:
             mcap = folder / f"{name}_0.mcap"
             with mcap.open("wb") as stream:
                 bag = _Bag(Writer(stream, compression=self._packing), episode, self._options)
@@ -203,21 +200,3 @@ def _array(values: Array, label: str) -> Any:
     )
     layout = types["std_msgs/msg/MultiArrayLayout"]([dimension], 0)
     return types[kind](layout, wide)
-
-
-@contextmanager
-def _whole_folder(target: Path) -> Iterator[Path]:
-    """Yield a hidden folder that takes the name `target` on success, replacing an earlier one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = target.with_name(f".tmp-{uuid.uuid4().hex[:12]}-{target.name}")
-    folder.mkdir()
-    try:
-        yield folder
-        for file in folder.iterdir():
-            sync_file(file)
-        sync_folder(folder)
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    sync_folder(target.parent)

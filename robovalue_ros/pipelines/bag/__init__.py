@@ -1,0 +1,1 @@
+"""Bags: told, scored and played back."""

@@ -1,0 +1,67 @@
+"""Pushes the moments of a bag through the value stream, and knows where one try ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from robovalue_ros.contracts.types import Frame
+from robovalue_ros.value.stream.live import ValueSample, ValueStream
+from robovalue_ros.value.stream.pairing import LATE_NS
+from robovalue_ros.value.stream.telling import Event, EventTeller
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What is known at one frame. episode, frame: counted from 0. events: what began there."""
+
+    sample: ValueSample
+    episode: int
+    frame: int
+    events: tuple[Event, ...]
+
+
+class Tries:
+    """Scores the frames of one bag; each try begins with a stream that has forgotten the last.
+
+    A try ends when stamps go back clearly (a recording that was begun again), after a pause longer
+    than gap_ns, and at `end`. Frames that are only a little late are left out, as they are live.
+    """
+
+    def __init__(self, stream: ValueStream, gap_ns: int) -> None:
+        self._stream, self._gap_ns = stream, gap_ns
+        self._teller = EventTeller(stream.model.id)
+        self._last_ns: int | None = None
+        self.episodes = self.frames = self.late = 0
+        self._frame = 0
+        stream.reset()
+
+    def end(self) -> None:
+        """End the try: the next frame begins another."""
+        self._last_ns = None
+
+    def push(self, frame: Frame) -> Scored | None:
+        """Score a frame; None when it is too late to count."""
+        kind = self._judge(frame.stamp_ns)
+        if kind == "late":
+            self.late += 1
+            return None
+        if kind == "first":
+            self._stream.reset()
+            self._teller.reset()
+            self.episodes += 1
+            self._frame = 0
+        self._last_ns = frame.stamp_ns
+        sample = self._stream.push(frame)
+        scored = Scored(sample, self.episodes - 1, self._frame, tuple(self._teller.push(sample)))
+        self._frame += 1
+        self.frames += 1
+        return scored
+
+    def _judge(self, stamp_ns: int) -> Literal["first", "next", "late"]:
+        if self._last_ns is None:
+            return "first"
+        step = stamp_ns - self._last_ns
+        if step <= 0:
+            return "first" if step < -LATE_NS else "late"
+        return "first" if step > self._gap_ns else "next"
