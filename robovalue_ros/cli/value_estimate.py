@@ -44,5 +44,7 @@ def _print(result: EstimateResult) -> None:
     computed, reused = result.embedded
     if computed + reused:
         console.print(f"embeddings: {computed} computed, {reused} from the cache")
+    if result.page is not None:
+        console.print(f"report: {result.page}", markup=False)
     if result.findings:
         print_findings(result.findings, console)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import DBSCAN
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -45,6 +44,9 @@ def dbscan_labels(squared_NN: Floats, eps: float, min_samples: int) -> Labels:
     Neighbours lie within eps, itself included. Clusters are numbered by their first core point
     and a border point of two clusters belongs to the lower number.
     """
+    # It takes longer to load than most runs that find everything done.
+    from sklearn.cluster import DBSCAN
+
     model = DBSCAN(eps=float(eps) ** 2, min_samples=min_samples, metric="precomputed")
     labels: Labels = model.fit(squared_NN).labels_.astype(np.int64)
     return labels

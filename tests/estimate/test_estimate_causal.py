@@ -134,6 +134,7 @@ def test_a_damaged_recording_stops_nobody(
     assert "frame 30" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_a_damaged_demonstration_is_left_out_and_asked_again(
     checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_what_was_skipped_since_then_is_not_shown(own_world: World, tmp_path: Pa
     assert sorted(episode.name for episode in episodes) == [f"episode_{n}.hdf5" for n in (4, 5, 7)]
 
 
+@pytest.mark.slow
 def test_pixels_need_no_weights_in_any_process(world: World, tmp_path: Path) -> None:
     """As a person types it: a real process, the encoder fitted on the demonstrations."""
     command = [

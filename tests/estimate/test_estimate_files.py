@@ -212,3 +212,28 @@ def test_nothing_to_score_is_an_error_of_the_user(
     words[words.index("--rollouts-hdf5-dir") + 1] = str(empty)
     assert estimate(words) == 2
     assert "--score-sources rollouts finds no episode" in capsys.readouterr().err
+
+
+def test_the_page_is_made_when_there_is_something_new(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = [word for word in world.words(out) if word != "--no-report"]
+    assert estimate([*words, "--report-limit", "1"]) == 0
+    page = out / "report.html"
+    assert f"report: {page}" in capsys.readouterr().out
+    text = page.read_text("utf-8")
+    assert "episode_4" in text and "progress_warp" in text
+    before = page.stat().st_mtime_ns
+    assert estimate(words) == 0
+    assert page.stat().st_mtime_ns == before
+    assert estimate([*words, "--minmax-skip-prefix-k", "2", "--report-limit", "1"]) == 0
+    assert page.stat().st_mtime_ns > before
+
+
+def test_a_run_without_any_value_has_no_page(own_world: World, tmp_path: Path) -> None:
+    words = [word for word in own_world.words(tmp_path / "out") if word != "--no-report"]
+    assert estimate([*words, "--max-episode-len", "45", "--task", "x"]) == 0
+    assert estimate([*words[:4], *words[6:], "--out-cache-dir", str(tmp_path / "no"),
+                     "--high-camera", "none"]) == 2  # fmt: skip
+    assert not (tmp_path / "no" / "report.html").exists()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robovalue_ros.contracts.config import to_mapping
 from robovalue_ros.contracts.errors import ConfigError, DataError
@@ -24,7 +24,6 @@ from robovalue_ros.data.value_store.metadata import METADATA_FILE
 from robovalue_ros.data.value_store.naming import VALUES_FOLDER
 from robovalue_ros.data.value_store.reports import write_report
 from robovalue_ros.data.value_store.rows import ROWS_FILE
-from robovalue_ros.pipelines.embedding.service import Embedder
 from robovalue_ros.pipelines.estimate.causal import STAGE, CausalTarget, run_causal
 from robovalue_ros.pipelines.estimate.config import EstimateConfig
 from robovalue_ros.pipelines.estimate.context import RunContext
@@ -35,8 +34,10 @@ from robovalue_ros.pipelines.estimate.encoders import (
     stream_maker,
 )
 from robovalue_ros.pipelines.estimate.journal import Journal
+from robovalue_ros.pipelines.estimate.known import EncoderFacts, RunEncoders
 from robovalue_ros.pipelines.estimate.method_run import MethodRun
 from robovalue_ros.pipelines.estimate.outputs import RUN_FILE, clear, result_names, sweep
+from robovalue_ros.pipelines.estimate.page import write_page
 from robovalue_ros.pipelines.estimate.prepare import Prepared, reading
 from robovalue_ros.pipelines.estimate.progress_run import ProgressRun
 from robovalue_ros.pipelines.estimate.references import ReferenceSet, choose_references, ready
@@ -49,6 +50,9 @@ from robovalue_ros.value.config import ProgressConfig, SegmentConfig
 from robovalue_ros.value.identity import config_id
 from robovalue_ros.value.stream.model import ValueModel
 
+if TYPE_CHECKING:  # the network's libraries load when something has to be embedded
+    from robovalue_ros.pipelines.embedding.service import Embedder
+
 DEFAULT_PROGRESS = SilentProgress()
 NO_REFERENCES = ReferenceSet((), References(()), ())
 
@@ -58,7 +62,7 @@ class EstimateResult:
     """What a run did.
 
     counts, causal: recordings by status, of the value method and of causal curves. embedded: clips
-    computed and reused.
+    computed and reused. page: the report, where there is one.
     """
 
     out: Path
@@ -67,6 +71,7 @@ class EstimateResult:
     findings: tuple[Finding, ...]
     references: int
     embedded: tuple[int, int]
+    page: Path | None
 
 
 def estimate(
@@ -95,9 +100,10 @@ def estimate(
             run = _Run(config, readers, make_encoders, journal, progress)
             run.work()
             journal.find(*readers.findings())
+            page = write_page(config, readers, progress) if config.report else None
             return EstimateResult(
                 config.out_cache_dir, journal.counts(run.stage), journal.counts(STAGE),
-                journal.findings, len(run.references.usable), run.embedded,
+                journal.findings, len(run.references.usable), run.embedded, page,
             )  # fmt: skip
     except OSError as problem:
         # Readers and stores turn their own into DataError; what is left is a full or closed disk.
@@ -148,10 +154,18 @@ class _Run:
 
     def _hindsight(self, model_file: Path | None, model: ValueModel | None) -> None:
         config, progress = self._config, self._progress
-        encoders = self._encoders(model)
-        store = EmbeddingStore(config.embedding_root)
-        source = encoder_source(config, self.references.usable[0].names, model_file)
-        embedder = Embedder(encoders, store, config.embedding, progress, source)
+        names = self.references.usable[0].names
+        made = self._encoders(names, model)
+        encoders = made.facts
+
+        def embedder() -> Embedder:
+            from robovalue_ros.pipelines.embedding.service import Embedder
+
+            store = EmbeddingStore(config.embedding_root)
+            source = encoder_source(config, names, model_file)
+            return Embedder(made.built(), store, config.embedding, progress, source)
+
+        embedding = SeriesEmbedder(encoders, embedder, config, self._journal)
         self._write_run_file(encoders)
         with progress.stage("reading episodes", len(self._recordings)) as tick:
             scored: list[Prepared] = []
@@ -163,14 +177,15 @@ class _Run:
         files = self._files(VALUES_FOLDER)
         scoring = Scoring(
             config, lambda chosen: _method_run(self._context(encoders, chosen)), self.references,
-            SeriesEmbedder(encoders, embedder, config, self._journal), self._journal, progress,
+            embedding, self._journal, progress,
             {item.key: files[item.recording] for item in scored},
         )  # fmt: skip
-        with progress.stage("episodes", len(scored)) as tick:
-            scoring.run(scored, tick)
-        embedder.close()
-        self.embedded = (embedder.computed, embedder.reused)
-        self._journal.find(*embedder.findings)
+        try:
+            with progress.stage("episodes", len(scored)) as tick:
+                scoring.run(scored, tick)
+        finally:
+            embedding.close()
+        self.embedded = embedding.counts
         self.references = scoring.references
         facts = self._facts(self._context(encoders, self.references), encoders, len(scored))
         told = scoring.method.metadata(scoring.model, facts)
@@ -193,18 +208,23 @@ class _Run:
         names = zip(self._recordings, self._names, strict=True)
         return {recording: root / name for recording, name in names}
 
-    def _encoders(self, model: ValueModel | None) -> dict[str, FrameEncoder]:
+    def _encoders(self, names: Mapping[str, str], model: ValueModel | None) -> RunEncoders:
         """Return the encoder of each role, for the cameras that the demonstrations have."""
-        names = self.references.usable[0].names
-        network = None if model is None else model.network
-        made = self._make_encoders(
-            self._config.encoder_choice(), tuple(names.values()),
-            network if self._config.encoder_name == "pixels" else None,
-        )  # fmt: skip
-        return {role: made[name] for role, name in names.items()}
+        choice = self._config.encoder_choice()
+        pixels = self._config.encoder_name == "pixels" and model is not None
+
+        def build() -> dict[str, FrameEncoder]:
+            network = model.network if model is not None and pixels else None
+            made = self._make_encoders(choice, tuple(names.values()), network)
+            return {role: made[name] for role, name in names.items()}
+
+        # An encoder with weights looks at every camera alike; the model's looks at each its way.
+        extra = dict(names) | {"model": model.id} if model is not None and pixels else {}
+        roles = {"roles": ",".join(names)}
+        return RunEncoders(self._config.embedding_root, choice, extra | roles, build)
 
     def _context(
-        self, encoders: Mapping[str, FrameEncoder], references: ReferenceSet
+        self, encoders: Mapping[str, EncoderFacts], references: ReferenceSet
     ) -> RunContext:
         config = self._config
         return RunContext(
@@ -212,7 +232,7 @@ class _Run:
             _clip_frames(encoders), _training_device(config), _now(), self._journal,
         )  # fmt: skip
 
-    def _write_run_file(self, encoders: Mapping[str, FrameEncoder]) -> None:
+    def _write_run_file(self, encoders: Mapping[str, EncoderFacts]) -> None:
         """Keep what later tools need to find the embeddings of this run."""
         told = {
             role: {"id": item.encoder_id, "dim": item.dim, "clip_frames": item.clip_frames}
@@ -222,7 +242,7 @@ class _Run:
         write_json(self._config.out_cache_dir / RUN_FILE, content)
 
     def _facts(
-        self, context: RunContext, encoders: Mapping[str, FrameEncoder], scored: int
+        self, context: RunContext, encoders: Mapping[str, EncoderFacts], scored: int
     ) -> dict[str, Any]:
         config, counts = self._config, self._journal.counts(self.stage)
         root = config.embedding_root
@@ -248,7 +268,7 @@ class _Run:
         }  # fmt: skip
 
 
-def embed_cfg(config: EstimateConfig, encoders: Mapping[str, FrameEncoder]) -> dict[str, Any]:
+def embed_cfg(config: EstimateConfig, encoders: Mapping[str, EncoderFacts]) -> dict[str, Any]:
     """Return what the id of embeddings is made of; today's, where stored results are to match."""
     if config.compatible and config.encoder_name == "vjepa2" and config.vjepa_ckpt is not None:
         frames = _clip_frames(encoders)
@@ -273,7 +293,7 @@ def _method_run(context: RunContext) -> MethodRun[Any, Any]:
     return SegmentRun(context, options)
 
 
-def _clip_frames(encoders: Mapping[str, FrameEncoder]) -> int:
+def _clip_frames(encoders: Mapping[str, EncoderFacts]) -> int:
     return next(iter(encoders.values())).clip_frames
 
 
@@ -285,10 +305,9 @@ def _training_device(config: EstimateConfig) -> str:
     return str(resolve_devices(config.encoder_choice().run.devices)[0])
 
 
-def _side(config: EstimateConfig, encoders: Mapping[str, FrameEncoder]) -> int | None:
+def _side(config: EstimateConfig, encoders: Mapping[str, EncoderFacts]) -> int | None:
     """Return the side of the encoder's input, where it tells."""
-    crop = getattr(next(iter(encoders.values())), "crop", None)
-    return config.vjepa_img_size or getattr(crop, "height", None)
+    return config.vjepa_img_size or next(iter(encoders.values())).side
 
 
 def _now() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,9 +22,11 @@ from robovalue_ros.pipelines.estimate.journal import Journal
 from robovalue_ros.pipelines.estimate.prepare import Prepared, reading
 from robovalue_ros.pipelines.estimate.references import ReferenceSet, reference_stage
 from robovalue_ros.pipelines.recordings import Readers
-from robovalue_ros.value.stream.fitting import Given, fit_value_model
 from robovalue_ros.value.stream.model import ValueModel
 from robovalue_ros.value.stream.options import FitOptions
+
+if TYPE_CHECKING:
+    from robovalue_ros.value.stream.fitting import Given
 
 MODEL_FILE = "value_model.npz"
 LEFT_OUT = "left_out"
@@ -96,6 +98,9 @@ def _fitted(
                 "Fit one per task with `robovalue value fit` and pass it with --model.",
             )
         )  # fmt: skip
+    # What fitting needs is loaded by the runs that fit.
+    from robovalue_ros.value.stream.fitting import fit_value_model
+
     rng = np.random.default_rng(config.seed)
     with progress.stage("learning the value model", SHARES) as tick:
         told = 0
