@@ -15,7 +15,7 @@ from robovalue_ros.backends.encoders.preprocess import CropEncoder
 from robovalue_ros.contracts.errors import ConfigError, ContractError
 from robovalue_ros.contracts.frames import ArrayFrames
 from robovalue_ros.value.embed import prefix_indices
-from robovalue_ros.value.pixels.network import FEATURES, PixelNetwork
+from robovalue_ros.value.pixels.network import HIDDEN, PixelNetwork
 from robovalue_ros.value.pixels.training import initial_weights
 from robovalue_ros.wiring import make_encoder, make_encoders
 
@@ -28,10 +28,10 @@ def network() -> PixelNetwork:
     return PixelNetwork(CAMERAS, initial_weights(CAMERAS, np.random.default_rng(0)))
 
 
-def test_features_are_those_of_the_network_against_the_first_frame(network) -> None:
+def test_vectors_are_the_hidden_units_with_the_other_camera_dark(network) -> None:
     frames = np.random.default_rng(1).integers(0, 256, (9, 90, 120, 3), dtype=np.uint8)
     encoder = PixelsEncoder(network, 1)
-    assert isinstance(encoder, CropEncoder) and encoder.dim == FEATURES
+    assert isinstance(encoder, CropEncoder) and encoder.dim == HIDDEN
     bank = FrameBank(encoder.crop, 1 << 20)
     indices = np.stack([prefix_indices(stop, encoder.clip_frames) for stop in range(1, 10)])
     assert indices.tolist() == [[0, t] for t in range(9)]
@@ -41,7 +41,10 @@ def test_features_are_those_of_the_network_against_the_first_frame(network) -> N
     np.testing.assert_array_equal(vectors, encoder.encode(frames[indices]))
     small = [encoder.crop(frame) * UNIT for frame in frames]
     begun = network.begin(1, small[0])
-    np.testing.assert_array_equal(vectors, np.stack([network.look(1, p, begun) for p in small]))
+    seen = [network.look(1, picture, begun) for picture in small]
+    wanted = np.stack([network.answer([None, part]).hidden for part in seen])
+    np.testing.assert_array_equal(vectors, wanted)
+    assert len(np.unique(vectors, axis=0)) == 9
 
 
 def test_clips_of_several_episodes_keep_their_own_beginning(network) -> None:

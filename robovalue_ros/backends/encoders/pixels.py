@@ -19,11 +19,12 @@ from robovalue_ros.backends.encoders.identity import encoder_id, weights_digest
 from robovalue_ros.backends.encoders.preprocess import crop_clips, require_clips, require_crops
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.validate import require
-from robovalue_ros.value.pixels.network import FEATURES, PixelNetwork
+from robovalue_ros.value.pixels.network import CAMERA_PARTS, HIDDEN, PixelNetwork
 from robovalue_ros.value.pixels.shrink import SIDE, shrink
 
 CLIP_FRAMES = 2
 UNIT = np.float32(1 / 255)
+HIDDEN_PARTS = ("h1", "c1", "h2", "c2")
 
 
 class ShrinkCrop:
@@ -42,7 +43,11 @@ class ShrinkCrop:
 
 
 class PixelsEncoder:
-    """Clips of two frames of one camera to the network's features of the second.
+    """Clips of two frames of one camera to what the network makes of the second.
+
+    That is its last hidden layer with all other cameras dark, which training has shown it. What
+    tells progress is spread evenly there, so distances fall steadily on the way to the end; among
+    the features of the picture itself most dimensions have nothing to do with the task.
 
     camera_index: which of the network's cameras the clips come from; each looks with weights of
     its own. Raises ContractError for a camera that the network does not have.
@@ -59,14 +64,12 @@ class PixelsEncoder:
     @cached_property
     def encoder_id(self) -> str:
         """A label and a hash over the network's weights, the camera and the preparation."""
-        prefix = f"camera{self._index}."
-        own = {
-            name.removeprefix(prefix): torch.from_numpy(np.array(array))
-            for name, array in self._network.arrays.items()
-            if name.startswith(prefix)
-        }
+        names = [f"camera{self._index}.{name}" for name in CAMERA_PARTS]
+        names += [f"head.{name}" for name in HIDDEN_PARTS]
+        own = {name: torch.from_numpy(np.array(self._network.arrays[name])) for name in names}
         settings = {
-            "network": "pixels", "camera": self.camera, "frames": CLIP_FRAMES, **self.crop.settings,
+            "network": "pixels", "camera": self.camera, "frames": CLIP_FRAMES, "layer": "hidden",
+            **self.crop.settings,
         }  # fmt: skip
         name = hashlib.sha256(self.camera.encode()).hexdigest()[:6]
         return encoder_id(f"pixels-{name}-{SIDE}px", settings, weights_digest(own))
@@ -77,7 +80,7 @@ class PixelsEncoder:
 
     @property
     def dim(self) -> int:
-        return FEATURES
+        return HIDDEN
 
     @property
     def clip_frames(self) -> int:
@@ -96,10 +99,12 @@ class PixelsEncoder:
         looked at once.
         """
         require_crops(crops, CLIP_FRAMES, self.crop)
-        out = np.empty((len(crops), FEATURES), np.float32)
+        out = np.empty((len(crops), HIDDEN), np.float32)
+        seen: list[NDArray[np.float32] | None] = [None] * len(self._network.cameras)
         begun: NDArray[np.float32] | None = None
         for row, (first, now) in enumerate(crops):
             if begun is None or not np.array_equal(first, crops[row - 1, 0]):
                 begun = self._network.begin(self._index, first * UNIT)
-            out[row] = self._network.look(self._index, now * UNIT, begun)
+            seen[self._index] = self._network.look(self._index, now * UNIT, begun)
+            out[row] = self._network.answer(seen).hidden
         return out
