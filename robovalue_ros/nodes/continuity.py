@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from robovalue_ros.value.stream.pairing import LATE_NS
+
 Kind = Literal["first", "next", "gap", "again", "late", "back", "jump"]
 """again: the same stamp. late: slightly older than the last. back: much older, as when a bag begins
 again or a clock is set back. gap: a pause. jump: so far ahead that nobody knows what happened."""
 
-LATE_NS = 500_000_000
 GAP_NS = 1_000_000_000
 JUMP_NS = 60_000_000_000
 

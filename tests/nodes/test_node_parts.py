@@ -1,18 +1,18 @@
-"""The pure parts of a node: mailbox, worker, arrivals, continuity, vitals."""
+"""The pure parts of a node: mailbox, worker, continuity, vitals."""
 
 from __future__ import annotations
 
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from robovalue_ros.nodes.arrivals import Arrivals
-from robovalue_ros.nodes.continuity import GAP_NS, JUMP_NS, LATE_NS, Continuity
+from robovalue_ros.nodes.continuity import GAP_NS, JUMP_NS, Continuity
 from robovalue_ros.nodes.mailbox import Mailbox
 from robovalue_ros.nodes.vitals import MOST_KEPT, Vitals
 from robovalue_ros.nodes.worker import Worker
+from robovalue_ros.value.stream.pairing import LATE_NS
 
 MS = 1_000_000
 
@@ -99,90 +99,6 @@ def test_a_busy_worker_is_not_waited_for_without_end() -> None:
     assert not worker.stop(timeout_s=0.05)
     release.set()
     assert worker.stop()
-
-
-# Cameras
-
-
-def arrivals(*names: str) -> Arrivals[str]:
-    return Arrivals(names, 10 * MS, 100 * MS, 500 * MS)
-
-
-def test_two_cameras_meet_again_and_again_when_a_bag_loops() -> None:
-    cameras = arrivals("a", "b")
-    for turn in range(3):
-        for t in range(100):
-            assert cameras.add("a", t * 33 * MS, "a") == [] or (t == 0 and turn == 0)
-            (moment,) = cameras.add("b", t * 33 * MS, "b")
-            assert moment.stamp_ns == t * 33 * MS and len(moment.items) == 2
-    assert cameras.restarts == 2
-    tally = cameras.tallies["b"]
-    assert (tally.seen, tally.used, tally.unused, tally.late, tally.missed) == (300, 300, 0, 0, 0)
-
-
-def test_a_camera_that_begins_again_before_the_other_costs_little() -> None:
-    cameras = arrivals("a", "b")
-    for t in range(100):
-        cameras.add("a", t * 33 * MS, "a")
-        cameras.add("b", t * 33 * MS, "b")
-    cameras.add("a", 0, "a")
-    cameras.add("b", 100 * 33 * MS, "tail")
-    cameras.add("b", 0, "b")
-    complete = 0
-    for t in range(1, 20):
-        complete += sum(len(m.items) == 2 for m in cameras.add("a", t * 33 * MS, "a"))
-        complete += sum(len(m.items) == 2 for m in cameras.add("b", t * 33 * MS, "b"))
-    assert complete >= 18
-
-
-@pytest.mark.parametrize("leap_s", [3600, -3600])
-def test_cameras_whose_clocks_part_leave_one_going(leap_s: int) -> None:
-    cameras = arrivals("a", "b")
-    out = 0
-    for t in range(1000, 1300):
-        out += len(cameras.add("a", t * 33 * MS + leap_s * 10**9 + 4 * 10**12, "a"))
-        out += len(cameras.add("b", t * 33 * MS + 4 * 10**12, "b"))
-    assert out >= 290
-
-
-def test_limits_may_change_between_two_pictures() -> None:
-    cameras = arrivals("a", "b")
-    assert cameras.add("a", 0, "a") == []
-    (alone,) = cameras.adjust(50 * MS, 100 * MS, 500 * MS)
-    assert set(alone.items) == {"a"}
-    cameras.add("b", 140 * MS, "b")
-    cameras.add("b", 240 * MS, "b")
-    (together,) = cameras.add("a", 100 * MS, "a")
-    assert set(together.items) == {"a", "b"}
-    assert cameras.tallies["a"].seen == 2 and cameras.tallies["b"].missed == 1
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from("abc"), st.integers(-200, 4000)), min_size=1, max_size=120),
-    st.integers(0, 80),
-    st.integers(0, 119),
-)
-@settings(max_examples=150, deadline=None)
-def test_every_picture_is_accounted_for_whatever_comes(
-    pushes: list[tuple[str, int]], tolerance: int, adjusted_at: int
-) -> None:
-    cameras: Arrivals[tuple[str, int]] = Arrivals("abc", tolerance * MS, 90 * MS, 300 * MS)
-    moments = []
-    for number, (camera, stamp) in enumerate(pushes):
-        moments += cameras.add(camera, stamp * MS, (camera, stamp))
-        if number == adjusted_at:
-            moments += cameras.adjust(tolerance * MS, 90 * MS, 300 * MS)
-    moments += cameras.flush()
-    tallies = cameras.tallies
-    assert sum(tally.seen for tally in tallies.values()) == len(pushes)
-    for name, tally in tallies.items():
-        assert tally.used <= sum(name in moment.items for moment in moments)
-        assert tally.missed == sum(name not in moment.items for moment in moments)
-    for moment in moments:
-        assert all(camera == picture[0] for camera, picture in moment.items.items())
-        stamps = [stamp * MS for _, stamp in moment.items.values()]
-        assert moment.stamp_ns in stamps
-        assert all(abs(stamp - moment.stamp_ns) <= tolerance * MS for stamp in stamps)
 
 
 # Continuity

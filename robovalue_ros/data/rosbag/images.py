@@ -46,10 +46,14 @@ def image_rgb(raw: memoryview, kind: str, unnamed_bgr: bool = False) -> Image:
             return decode_still(bytes(message.data))
         except ValueError as problem:
             raise BadMessage(f"holds {problem} (format {message.format[:40]!r})") from problem
-    return _raw_rgb(message, unnamed_bgr)
+    return raw_rgb(message, unnamed_bgr)
 
 
-def _raw_rgb(message: Any, unnamed_bgr: bool) -> Image:
+def raw_rgb(message: Any, unnamed_bgr: bool = False) -> Image:
+    """Return the (H, W, 3) RGB pixels of a decoded Image message.
+
+    message: has the fields of sensor_msgs/Image, its data as an array of uint8. Raises BadMessage.
+    """
     encoding = message.encoding
     if encoding not in RAW:
         raise NotAPicture(f"has the encoding {encoding[:40]!r}, which is not a colour image")
