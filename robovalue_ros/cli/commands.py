@@ -47,5 +47,10 @@ COMMANDS: dict[str, Command] = {
     "value centers-2d": Command(
         "draw segment centres and rollouts in a plane", f"{_CLI}.value_centers_2d:run"
     ),
+    "bag info": Command("tell what bags hold and what scoring uses", f"{_CLI}.bag_info:run"),
+    "bag score": Command(
+        "score bags, and write them with value topics added", f"{_CLI}.bag_score:run"
+    ),
+    "bag play": Command("publish a bag through ROS 2", f"{_CLI}.bag_play:run"),
     "report": Command("make one HTML page of episodes to look at", f"{_CLI}.report:run"),
 }

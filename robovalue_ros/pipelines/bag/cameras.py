@@ -60,7 +60,10 @@ def choose(stream: BagStream, choice: CameraChoice, known: Sequence[str] | None)
             plan, _ = plan_by_names(stream.topics, path)
             why = "by type and name of topics"
     if not plan.cameras:
-        raise DataError(path, "has no camera topic", "sensor_msgs Image or CompressedImage")
+        listing = ", ".join(f"{name} ({one.type})" for name, one in list(stream.topics.items())[:8])
+        raise DataError(
+            path, f"has no camera topic; found {listing}", "sensor_msgs Image or CompressedImage"
+        )
     first = plan.reference or min(plan.cameras)
     ordered = [first, *(name for name in plan.cameras if name != first)]
     cameras = {name: plan.cameras[name] for name in ordered}

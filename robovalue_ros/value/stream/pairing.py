@@ -75,6 +75,7 @@ class _Lane(Generic[T]):
     """The pictures of one camera that may still be chosen. before_ns: newest of the last round."""
 
     newest_ns: int | None = None
+    step_ns: int = 0
     before_ns: int | None = None
     pictures: deque[_Picture[T]] = field(default_factory=deque)
 
@@ -100,6 +101,7 @@ class Pairing(Generic[T]):
         self._waiting: deque[tuple[str, _Picture[T]]] = deque()
         self._first_ns: int | None = None
         self._last_ns: int | None = None
+        self._newest_ns: int | None = None
         self.adjust(tolerance_ns, wait_ns, lost_ns)
 
     def adjust(self, tolerance_ns: int, wait_ns: int, lost_ns: int) -> None:
@@ -146,7 +148,7 @@ class Pairing(Generic[T]):
             self._give_up(name, len(lane.pictures))
         self._waiting.clear()
         self._lanes = {name: _Lane() for name in self._names}
-        self._first_ns = self._last_ns = None
+        self._first_ns = self._last_ns = self._newest_ns = None
 
     def _next_round(self) -> list[Matched[T]]:
         moments = self.flush()
@@ -171,23 +173,35 @@ class Pairing(Generic[T]):
         if self._first_ns is None:
             self._first_ns = stamp_ns
         step = 0 if lane.newest_ns is None else stamp_ns - lane.newest_ns
-        picture = _Picture(stamp_ns, item, min(step // 2, self._tolerance_ns))
+        # After a pause the step before it tells more about the next one.
+        picture = _Picture(stamp_ns, item, min(step, lane.step_ns or step) // 2)
+        lane.step_ns = step
+        timeline = self._timeline(camera)
         lane.newest_ns = stamp_ns
+        self._newest_ns = max(stamp_ns, self._newest_ns or stamp_ns)
         lane.pictures.append(picture)
         if len(lane.pictures) > 2 * MOST_WAITING:
             self._give_up(camera, 1)
         last = self._waiting[-1][1].stamp_ns if self._waiting else self._last_ns
-        if camera == self._timeline(stamp_ns) and (last is None or stamp_ns > last):
+        if camera == timeline and (last is None or stamp_ns > last):
             self._waiting.append((camera, picture))
 
-    def _timeline(self, now_ns: int) -> str:
-        heard = (name for name in self._names if not self._silent(name, now_ns))
-        return next(heard, self._names[0])
+    def _timeline(self, arriving: str) -> str:
+        """Return whose pictures make moments when `arriving` sends one.
 
-    def _silent(self, name: str, now_ns: int) -> bool:
+        Only what came before that picture counts: after a pause of all cameras none is lost.
+        """
+        return next(
+            name
+            for name in self._names
+            if name == arriving or not self._silent(name, self._newest_ns)
+        )
+
+    def _silent(self, name: str, now_ns: int | None) -> bool:
+        """Tell whether a camera was lost at a stamp that another one has reached."""
         newest = self._lanes[name].newest_ns
         since = self._first_ns if newest is None else newest
-        return since is not None and now_ns - since > self._lost_ns
+        return since is not None and now_ns is not None and now_ns - since > self._lost_ns
 
     def _leave(self, *, certain_only: bool) -> list[Matched[T]]:
         moments: list[Matched[T]] = []
@@ -230,7 +244,7 @@ class Pairing(Generic[T]):
         certain = (
             after is not None
             or (before is not None and stamp_ns - before.stamp_ns <= before.half_step_ns)
-            or self._silent(name, stamp_ns)
+            or self._silent(name, self._last_ns)
         )
         if best is not None and abs(best.stamp_ns - stamp_ns) > self._tolerance_ns:
             best = None
