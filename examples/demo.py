@@ -1,4 +1,4 @@
-"""The whole story in one go: record, write, read back, look.
+"""The whole story in one go: record, write, read back, learn what success looks like, score, look.
 
 Every step is a command that you can type yourself; it is printed before it runs.
 """
@@ -33,12 +33,19 @@ def main() -> int:
     """Run the demo and print where its report is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo_output"), help="folder for results")
-    parser.add_argument("--episodes", type=int, default=12, help="how many to record (default 12)")
+    parser.add_argument("--episodes", type=int, default=12, help="how many to score (default 12)")
+    parser.add_argument(
+        "--demos", type=int, default=16, help="demonstrations to learn from (default 16)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=0, help="training steps (default: as many as suit the demos)"
+    )
     options = parser.parse_args()
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
     hdf5, lerobot, bags = (str(out / name) for name in ("hdf5", "lerobot", "rosbag"))
-    report = str(out / "report.html")
+    demos, model, values = (str(out / name) for name in ("demos", "model.npz", "values"))
+    report = str(out / "values" / "report.html")
     started = time.monotonic()
 
     step(
@@ -59,9 +66,22 @@ def main() -> int:
     for path in (lerobot, bags):
         step(f"Is {Path(path).name} the same as hdf5?", "data", "compare", hdf5, path)
     step(
-        "Make a page to look at",
-        "report", hdf5, "--out", report, "--title", "Put the red cube in the box",
+        "Record demonstrations: all of them succeed",
+        "sim", "record", "--task", "put_red_cube", "--episodes", str(options.demos),
+        "--success-rate", "1", "--seed", "100", "--out", demos, "--overwrite",
     )  # fmt: skip
+    steps = ("--steps", str(options.steps)) if options.steps else ()
+    step(
+        "Learn from them what progress looks like",
+        "value", "fit", demos, "--out", model, "--overwrite", *steps,
+    )  # fmt: skip
+    step(
+        "Score every frame of the first recording, as a live robot would be scored",
+        "value", "estimate", "--teleop-hdf5-dir", demos, "--dataset-hdf5-dir", hdf5,
+        "--score-sources", "dataset", "--model", model, "--causal", "--camera-mode", "both",
+        "--out-cache-dir", values, "--overwrite",
+    )  # fmt: skip
+    step("How good are these values? Measured, beside controls", "value", "evaluate", values)
 
     console.print()
     console.print(Rule("[bold]Done", align="left", style="green"))

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
+from robovalue_ros.cli.value_table import print_episodes
 from robovalue_ros.pipelines.estimate.config import EstimateConfig
 from robovalue_ros.pipelines.estimate.run import EstimateResult, estimate
 from robovalue_ros.wiring import make_encoders, open_reader
@@ -36,6 +37,8 @@ def run(words: Sequence[str]) -> int:
 
 def _print(result: EstimateResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
+    if sum(counts[name] for counts in (result.counts, result.causal) for name in THERE):
+        print_episodes(result.out, Console(highlight=False))
     console.print(f"{result.references} demonstrations: {result.out}", markup=False)
     for name, counts in (("values", result.counts), ("causal curves", result.causal)):
         if counts:

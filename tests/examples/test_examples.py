@@ -24,15 +24,16 @@ def run(folder: Path, *words: str) -> str:
 
 @pytest.mark.slow
 def test_the_demo_and_reading_what_it_wrote(tmp_path: Path) -> None:
-    out = run(tmp_path, str(ROOT / "examples" / "demo.py"), "--episodes", "3", "--out", "result")
-    page = tmp_path / "result" / "report.html"
+    words = ("--episodes", "3", "--demos", "3", "--steps", "60", "--out", "result")
+    out = run(tmp_path, str(ROOT / "examples" / "demo.py"), *words)
+    page = tmp_path / "result" / "values" / "report.html"
     assert str(page) in out.replace("\n", "") and page.stat().st_size > 100_000
     assert out.count("3 of 3 episodes are the same") == 2
     for name in ("hdf5", "lerobot", "rosbag"):
         listing = run(tmp_path, str(ROOT / "examples" / "read_episodes.py"), f"result/{name}")
         assert listing.count("frames at 20 Hz") == 3
     # The demo may be run again over its own results.
-    run(tmp_path, str(ROOT / "examples" / "demo.py"), "--episodes", "3", "--out", "result")
+    run(tmp_path, str(ROOT / "examples" / "demo.py"), *words)
 
 
 def test_simulator_rollout(tmp_path: Path) -> None:
