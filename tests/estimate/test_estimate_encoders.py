@@ -21,7 +21,7 @@ IMPORTED = """
 import sys
 from robovalue_ros.cli.main import main
 code = main(sys.argv[1:])
-heavy = {"torch", "transformers", "sklearn", "scipy", "matplotlib", "ray"} & set(sys.modules)
+heavy = {"torch", "transformers", "sklearn", "scipy.stats", "matplotlib", "ray"} & set(sys.modules)
 print("loaded:", sorted(heavy))
 sys.exit(code)
 """

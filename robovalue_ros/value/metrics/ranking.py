@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import kendalltau, rankdata
 
 from robovalue_ros.contracts.validate import require
 from robovalue_ros.value.metrics.arrays import Floats, finite_1d, ratio
@@ -29,7 +28,7 @@ def voc(values_T: ArrayLike, constant: Literal["zero", "nan"] = "zero") -> float
     values = finite_1d("values", values_T)
     if len(values) < 2:
         return float("nan")
-    ranks = rankdata(values)
+    ranks = _average_ranks(values)
     ranks -= ranks.mean()
     scale = float(ranks @ ranks)
     if scale == 0:
@@ -91,6 +90,8 @@ def frame_ranking_accuracy(values_T: ArrayLike, progress_T: ArrayLike) -> float:
     if tied_values == total:
         return 0.5
     both = np.unique(np.stack([values, progress]), axis=1, return_counts=True)[1]
+    from scipy.stats import kendalltau  # takes a second to load, and few ask
+
     right_less_wrong = kendalltau(values, progress).statistic * np.sqrt(
         float(apart) * float(total - tied_values)
     )
@@ -148,3 +149,11 @@ def ranking_accuracy_draws(scores_E: ArrayLike, quality_E: ArrayLike, counts_BE:
     credit = (np.sign(scores[:, None] - scores[None, :]) + 1) / 2 * better
     won = np.einsum("be,be->b", counts_BE @ credit, counts_BE)
     return ratio(won, np.einsum("be,be->b", counts_BE @ better, counts_BE))
+
+
+def _average_ranks(values: Floats) -> Floats:
+    """Return the rank of each value from 1; equal values share the mean of theirs."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    ranks: Floats = (last - (count - 1) / 2)[place]
+    return ranks
