@@ -39,7 +39,8 @@ def _print(result: EstimateResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
     if sum(counts[name] for counts in (result.counts, result.causal) for name in THERE):
         print_episodes(result.out, Console(highlight=False))
-    console.print(f"{result.references} demonstrations: {result.out}", markup=False)
+    learned = f"{result.references} demonstrations: " if result.references else ""
+    console.print(f"{learned}{result.out}", markup=False)
     for name, counts in (("values", result.counts), ("causal curves", result.causal)):
         if counts:
             told = ", ".join(f"{counts[status]} {status}" for status in STATUSES)

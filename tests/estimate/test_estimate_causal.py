@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -22,11 +23,13 @@ from estimate_files import (
     write_recording,
 )
 
+from robovalue_ros.cli.main import main
 from robovalue_ros.contracts.types import Frame
 from robovalue_ros.data.value_store.causal import read_causal
 from robovalue_ros.data.value_store.value_model import read_value_model
 from robovalue_ros.pipelines.results import scored_episodes
 from robovalue_ros.value.stream.live import ValueStream
+from robovalue_ros.wiring import open_value_stream
 
 CAUSAL = ("--causal", "--fit-steps", "25", "--workers", "1")
 ONLY = (*CAUSAL, "--no-hindsight")
@@ -212,3 +215,31 @@ def test_pixels_need_no_weights_in_any_process(world: World, tmp_path: Path) -> 
     assert "4 demonstrations" in done.stdout and "values: 4 written" in done.stdout
     held = arrays(tmp_path / "out/episode_values/episode_4.hdf5.npz")
     assert held["value_pred"][-1] == pytest.approx(1.0)
+
+
+def test_a_model_that_looks_through_an_encoder(world: World, tmp_path: Path) -> None:
+    """It tells which encoder, so that the run needs no further options."""
+    model = tmp_path / "model.npz"
+    words = ["--encoder", "vjepa2", "--weights", str(world.checkpoint), "--out", str(model)]
+    assert main(["value", "fit", str(world.demos), *words]) == 0
+    out = tmp_path / "out"
+    common = [
+        "--teleop-hdf5-dir", str(world.demos), "--rollouts-hdf5-dir", str(world.rollouts),
+        "--out-cache-dir", str(out), "--model", str(model), "--timestep-stride", "9", "--no-report",
+    ]  # fmt: skip
+    assert estimate([*common, "--causal"]) == 0
+    assert {row["status"] for row in rows(out)} == {"written"} and len(rows(out)) == 8
+    stored = read_causal(out / "causal_values/episode_4.hdf5.npz")
+    (path,) = world.root.rglob("episode_4.hdf5")
+    with h5py.File(path) as file:
+        images = {
+            name: camera[()].transpose(0, 2, 3, 1)
+            for name, camera in file["/observations/images"].items()
+        }
+    stream = open_value_stream(model)
+    for row, stamp in enumerate(stored.stamps_ns.tolist()):
+        frame = Frame(stamp, {name: pictures[row] for name, pictures in images.items()})
+        assert stream.push(frame).value == stored.values[row]
+    # The hindsight curves of the run looked through the same encoder.
+    run = json.loads((out / "estimate.json").read_text("utf-8"))
+    assert run["encoders"]["high"]["id"].startswith("vjepa2-")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robovalue_ros.backends.encoders.choice import EncoderChoice
+from robovalue_ros.backends.encoders.choice import EncoderChoice, restored_choice
 from robovalue_ros.contracts.errors import ConfigError
 from robovalue_ros.contracts.ports import FrameEncoder
 from robovalue_ros.data.value_store.value_model import read_value_model
@@ -55,23 +55,34 @@ class PixelsSource:
 def stream_maker(
     config: EstimateConfig, file: Path, model: ValueModel, make_encoders: EncoderMaker
 ) -> tuple[Callable[[], ValueStream], bool]:
-    """Return what makes streams of a model, and whether other processes can use it too.
-
-    Raises ConfigError for a model that looks through an encoder when none with weights is named.
-    """
+    """Return what makes streams of a model, and whether other processes can use it too."""
     if model.kind != MATCHING:
         return ModelStream(file), True
-    if config.encoder_name == "pixels":
-        raise ConfigError(
-            f"the value model {file} looks through an encoder with weights",
-            "that encoder, as --vjepa-ckpt FILE or --encoder NAME --weights FOLDER",
-        )
-    encoders = make_encoders(config.encoder_choice(), model.cameras, None)
+    encoders = make_encoders(run_choice(config, file, model), model.cameras, None)
     return lambda: ValueStream(model, encoders), False
 
 
+def run_choice(
+    config: EstimateConfig, file: Path | None, model: ValueModel | None
+) -> EncoderChoice:
+    """Return the encoder of a run: the one that is named, else the one that the model looks through.
+
+    Raises ConfigError for a model that looks through an encoder and does not tell which.
+    """
+    choice = config.encoder_choice()
+    if choice.encoder != "pixels" or file is None or model is None or model.kind != MATCHING:
+        return choice
+    told = read_value_model(file).about.get("encoder")
+    if not isinstance(told, dict):
+        raise ConfigError(
+            f"the value model {file} looks through an encoder and does not tell which",
+            "that encoder, as --vjepa-ckpt FILE or --encoder NAME --weights FOLDER",
+        )
+    return restored_choice(told, config.weights, choice.run.devices)
+
+
 def encoder_source(
-    config: EstimateConfig, names: Mapping[str, str], model_file: Path | None
+    config: EstimateConfig, choice: EncoderChoice, names: Mapping[str, str], model_file: Path | None
 ) -> EncoderSource | None:
     """Return what builds a run's encoders in other processes; None where none are asked for.
 
@@ -79,10 +90,9 @@ def encoder_source(
     """
     if config.embedding.engine == "local":
         return None
-    if config.encoder_name == "pixels":
+    if choice.encoder == "pixels":
         assert model_file is not None, "pixels always come from a model"
         return PixelsSource(model_file.resolve(), tuple(names.items()))
     from robovalue_ros.backends.encoders.choice import encoder_config
 
-    choice = config.encoder_choice()
     return EncoderRecipe(choice.encoder, encoder_config(choice), tuple(names))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robovalue_ros.backends.encoders.choice import EncoderChoice
 from robovalue_ros.contracts.config import to_mapping
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.ports import FrameEncoder
@@ -31,6 +32,7 @@ from robovalue_ros.pipelines.estimate.embedded import SeriesEmbedder
 from robovalue_ros.pipelines.estimate.encoders import (
     EncoderMaker,
     encoder_source,
+    run_choice,
     stream_maker,
 )
 from robovalue_ros.pipelines.estimate.journal import Journal
@@ -155,14 +157,15 @@ class _Run:
     def _hindsight(self, model_file: Path | None, model: ValueModel | None) -> None:
         config, progress = self._config, self._progress
         names = self.references.usable[0].names
-        made = self._encoders(names, model)
+        choice = run_choice(config, model_file, model)
+        made = self._encoders(choice, names, model)
         encoders = made.facts
 
         def embedder() -> Embedder:
             from robovalue_ros.pipelines.embedding.service import Embedder
 
             store = EmbeddingStore(config.embedding_root)
-            source = encoder_source(config, names, model_file)
+            source = encoder_source(config, choice, names, model_file)
             return Embedder(made.built(), store, config.embedding, progress, source)
 
         embedding = SeriesEmbedder(encoders, embedder, config, self._journal)
@@ -208,10 +211,11 @@ class _Run:
         names = zip(self._recordings, self._names, strict=True)
         return {recording: root / name for recording, name in names}
 
-    def _encoders(self, names: Mapping[str, str], model: ValueModel | None) -> RunEncoders:
+    def _encoders(
+        self, choice: EncoderChoice, names: Mapping[str, str], model: ValueModel | None
+    ) -> RunEncoders:
         """Return the encoder of each role, for the cameras that the demonstrations have."""
-        choice = self._config.encoder_choice()
-        pixels = self._config.encoder_name == "pixels" and model is not None
+        pixels = choice.encoder == "pixels" and model is not None
 
         def build() -> dict[str, FrameEncoder]:
             network = model.network if model is not None and pixels else None
