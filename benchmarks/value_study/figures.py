@@ -149,6 +149,19 @@ def _drops(truly: bool) -> Callable[[Record, Curves], Part]:
     return part
 
 
+def _fall_gaps(record: Record, curves: Curves) -> Part:
+    """Compare how far value and truth fall after drops in failures."""
+    if record.success:
+        return 0.0, 0.0
+    drops = np.flatnonzero(record.dropped)
+    pairs = [(_fall(curves["plain"].values, at), _fall(record.truth, at)) for at in drops]
+    return float(sum(abs(value - truth) for value, truth in pairs)), float(len(pairs))
+
+
+def _fall(values: Floats, at: int) -> float:
+    return float(values[max(0, at - 1)] - values[at : at + DROP_FRAMES + 1].min())
+
+
 def _voc(_: Record, curve: Curve) -> float:
     return voc(curve.values)
 
@@ -194,6 +207,7 @@ def main_figures() -> tuple[Figure, ...]:
         Figure("frames shuffled, mean abs(rho)", _mean(True, _size_of_voc, "shuffled"), 0.20, False),
         Figure("drops falling by .2 in 10 frames", _share(_drops(False)), 0.90),
         Figure("the same where truth falls so", _share(_drops(True))),
+        Figure("fall after drops, off the truth's by", _share(_fall_gaps)),
         Figure("declared at the end, successes", _mean(True, _ends), 0.95),
         Figure("declared at the end, failures", _mean(False, _ends), 0.05, above=False),
         Figure("ever declared, failures", _mean(False, _ever), 0.10, above=False),

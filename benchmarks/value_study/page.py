@@ -14,8 +14,8 @@ from benchmarks.value_study.tables import Missed, TaskSheets
 REASONS = {
     "drops falling by .2 in 10 frames": (
         "where several objects are brought, one that is dropped costs only what it had gained, and "
-        "a value that fell further than true progress would be wrong; the row below it judges the "
-        "drops that truly cost as much"
+        "a value that fell further than true progress would be wrong; the rows below it judge the "
+        "drops that truly cost as much, and how near the value's fall is to the true one"
     ),
     "rewound steps that fall (lag 5)": (
         "frames shown backwards that are pauses, or a second try at a grasp, do not lose progress, "
@@ -27,7 +27,9 @@ INTRODUCTION = """# What the value stream reaches on the embedded simulator
 Written by `make bench-value`. Values are causal and know neither the outcome nor the length; the
 model has seen nothing but the pictures and stamps of its demonstrations. True progress is the
 simulator's: the share of a steady hand's time that is behind, from the state alone. Every choice was
-made on other seeds before these episodes were played, and each was played once.
+made on other seeds before these episodes were played; whoever changes the method draws new ones with
+`--test-seed`. The task of three objects is measured with `--tasks put_everything` and stands in this
+page only when it was asked for.
 """
 
 
