@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -28,9 +29,9 @@ class TimedStream(ValueStream):
 
     looking = 0.0
 
-    def _look(self, frame: Frame) -> Seen:
+    def _look(self, *given: Any, **named: Any) -> Seen:
         start = time.thread_time()
-        seen = super()._look(frame)
+        seen = super()._look(*given, **named)
         self.looking = time.thread_time() - start
         return seen
 
