@@ -97,7 +97,10 @@ setup(
     install_requires=["setuptools", *CORE],
     extras_require=EXTRAS,
     entry_points={
-        "console_scripts": ["robovalue = robovalue_ros.cli.main:main"],
+        "console_scripts": [
+            "robovalue = robovalue_ros.cli.main:main",
+            "value_node = robovalue_ros.nodes.entry:value_node",
+        ],
         "gymnasium.envs": ["robovalue = robovalue_envs.registration:register_environments"],
     },
     zip_safe=False,
