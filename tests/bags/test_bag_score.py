@@ -239,25 +239,24 @@ def test_every_try_begins_anew(model: ValueModel, tmp_path: Path) -> None:
     assert "/tusk" in failed.problem
 
 
-@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_same_bag_same_bytes_and_kept_until_something_changes(
-    model: ValueModel, tmp_path: Path, storage: str
+    model: ValueModel, tmp_path: Path
 ) -> None:
     write_bag(tmp_path / "bags" / "a", toy_messages(5))
     write_bag(tmp_path / "bags" / "b", toy_messages(6), "sqlite3", version=8)
     outs = [tmp_path / "x", tmp_path / "y"]
     for out in outs:
-        found = score(model, out, tmp_path / "bags", storage=storage)
+        found = score(model, out, tmp_path / "bags")
         assert [(one.name, one.status) for one in found] == [("a", "written"), ("b", "written")]
     written = [{p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
                for out in outs]  # fmt: skip
     assert written[0] == written[1] and len(written[0]) == 8
-    kept = score(model, outs[0], tmp_path / "bags", storage=storage)
+    kept = score(model, outs[0], tmp_path / "bags")
     assert [one.status for one in kept] == ["reused"] * 2
     assert kept[0].score == found[0].score
     (outs[0] / "a.parquet").unlink()
     storage_file(outs[0] / "b").write_bytes(b"cut")
-    again = score(model, outs[0], tmp_path / "bags", storage=storage)
+    again = score(model, outs[0], tmp_path / "bags")
     assert [one.status for one in again] == ["written"] * 2
     assert {p: (outs[0] / p).read_bytes() for p in written[0]} == written[0]
     nested = score(model, tmp_path / "bags" / "out", tmp_path / "bags")

@@ -15,7 +15,6 @@ from typing import BinaryIO
 from robovalue_ros.data.rosbag.mcap_walk import (
     CHANNEL,
     CHUNK,
-    DATA_END,
     FIRST_PRIVATE,
     FOOTER,
     HEAD,
@@ -162,13 +161,12 @@ def _from_heads(stream: BinaryIO, total: int) -> Layout:
     layout = Layout(total=total)
     run = _Run(layout)
     at = len(MAGIC)
-    complete = False
     while True:
         stream.seek(at)
         head = stream.read(HEAD.size + MESSAGE_HEAD_SIZE)
         layout.end = at
         if len(head) < HEAD.size:
-            layout.stopped = "" if complete else "the file ends without its closing records"
+            layout.stopped = "the file ends without its closing records"
             break
         code, length = HEAD.unpack_from(head, 0)
         body, end = at + HEAD.size, at + HEAD.size + length
@@ -192,7 +190,6 @@ def _from_heads(stream: BinaryIO, total: int) -> Layout:
         elif code in (SCHEMA, CHANNEL) and length <= RUN_BYTES:
             stream.seek(body)
             layout.definitions.enter(code, memoryview(stream.read(length)))
-        complete = complete or code == DATA_END
         at = end
     run.close()
     return layout

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.types import Finding, Frame
@@ -13,7 +14,16 @@ from robovalue_ros.data.rosbag.images import image_rgb
 from robovalue_ros.data.rosbag.messages import BadMessage, has_header
 from robovalue_ros.data.rosbag.storage import NO_STAMP, header_stamp
 from robovalue_ros.data.rosbag.stream import RawMessage
+from robovalue_ros.value.pixels.shrink import shrink
+from robovalue_ros.value.stream.flags import Floats
 from robovalue_ros.value.stream.pairing import Matched, Pairing
+
+
+class Pixels(NamedTuple):
+    """A decoded picture, and what the stream looks at first."""
+
+    image: Image
+    small: Floats
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +33,7 @@ class Picture:
     topic: str
     kind: str
     data: memoryview
-    decoding: Future[Image | BadMessage] | None = None
+    decoding: Future[Pixels | BadMessage] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,9 +91,10 @@ class MomentMaker:
         self._pairing.reset()
         return moments
 
-    def frame(self, moment: PendingMoment) -> Frame | None:
-        """Wait for the pictures; None when every one of them is damaged."""
+    def frame(self, moment: PendingMoment) -> tuple[Frame, Mapping[str, Floats]] | None:
+        """Wait for the pictures, as they are and small; None when every one is damaged."""
         images: dict[str, Image] = {}
+        small: dict[str, Floats] = {}
         for camera, picture in moment.pictures.items():
             assert picture.decoding is not None
             found = picture.decoding.result()
@@ -91,8 +102,8 @@ class MomentMaker:
                 self._damaged[picture.topic] += 1
                 self._reasons.setdefault(picture.topic, str(found))
             else:
-                images[camera] = found
-        return Frame(moment.stamp_ns, images) if images else None
+                images[camera], small[camera] = found
+        return (Frame(moment.stamp_ns, images), small) if images else None
 
     def findings(self) -> list[Finding]:
         """Tell what became of the pictures, where that is not the usual."""
@@ -131,8 +142,9 @@ class MomentMaker:
                     picture.decoding = self._pool.submit(self._decode, picture)
         return [PendingMoment(moment.stamp_ns, log_ns, moment.items) for moment in matched]
 
-    def _decode(self, picture: Picture) -> Image | BadMessage:
+    def _decode(self, picture: Picture) -> Pixels | BadMessage:
         try:
-            return image_rgb(picture.data, picture.kind, self._unnamed_bgr)
+            image = image_rgb(picture.data, picture.kind, self._unnamed_bgr)
         except BadMessage as problem:
             return problem
+        return Pixels(image, shrink(image))

@@ -242,11 +242,11 @@ class _Run:
             queue.popleft()
 
     def _push(self, moment: PendingMoment) -> None:
-        frame = self._maker.frame(moment)
-        if frame is None:
+        ready = self._maker.frame(moment)
+        if ready is None:
             self._blind += 1
             return
-        scored = self._tries.push(frame)
+        scored = self._tries.push(*ready)
         if scored is None:
             return
         sample, log_ns = scored.sample, moment.log_ns

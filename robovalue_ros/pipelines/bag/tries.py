@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from robovalue_ros.contracts.types import Frame
+from robovalue_ros.value.stream.flags import Floats
 from robovalue_ros.value.stream.live import ValueSample, ValueStream
 from robovalue_ros.value.stream.pairing import LATE_NS
 from robovalue_ros.value.stream.telling import Event, EventTeller
@@ -40,8 +42,8 @@ class Tries:
         """End the try: the next frame begins another."""
         self._last_ns = None
 
-    def push(self, frame: Frame) -> Scored | None:
-        """Score a frame; None when it is too late to count."""
+    def push(self, frame: Frame, small: Mapping[str, Floats]) -> Scored | None:
+        """Score a frame, its images made `small` too; None when it is too late to count."""
         kind = self._judge(frame.stamp_ns)
         if kind == "late":
             self.late += 1
@@ -52,7 +54,7 @@ class Tries:
             self.episodes += 1
             self._frame = 0
         self._last_ns = frame.stamp_ns
-        sample = self._stream.push(frame)
+        sample = self._stream.push(frame, small)
         scored = Scored(sample, self.episodes - 1, self._frame, tuple(self._teller.push(sample)))
         self._frame += 1
         self.frames += 1

@@ -57,9 +57,15 @@ def _whole_blocks(image: Image, down: int, across: int) -> NDArray[np.float32]:
 
 
 def _whole_blocks_across(image: Image, across: int) -> NDArray[np.float32]:
-    """Average whole pixels of each row: the cheap half of the work for pictures such as 640x480."""
-    total = np.zeros((len(image), SIDE, 3), np.uint32 if across > 256 else np.uint16)
-    for column in range(across):
-        total += image[:, column::across]
-    averaged: NDArray[np.float32] = total * np.float32(1.0 / across)
+    """Average whole pixels of each row: the cheap half of the work for pictures such as 640x480.
+
+    Turned first, so that sums run along the memory; sums of integers, so the order is free.
+    """
+    height = len(image)
+    turned = np.ascontiguousarray(image.reshape(height * SIDE, across * 3).T)
+    kind = np.uint32 if across > 256 else np.uint16
+    total = np.add.reduce(turned.reshape(across, 3, height * SIDE), axis=0, dtype=kind)
+    averaged: NDArray[np.float32] = np.ascontiguousarray(total.T).reshape(
+        height, SIDE, 3
+    ) * np.float32(1.0 / across)
     return averaged

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from robovalue_ros.contracts.errors import ContractError
+from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.types import Frame, ValueCurve
 from robovalue_ros.value.pixels.network import Floats
 from robovalue_ros.value.pixels.shrink import shrink
@@ -74,11 +75,14 @@ class ValueStream:
         self._fall = Fall(rules.fall)
         self._declaration = Declaration(rules.done_above, rules.dwell_s)
 
-    def push(self, frame: Frame) -> ValueSample:
-        """Return what is known at `frame`; raises ContractError when stamps do not increase."""
+    def push(self, frame: Frame, small: Mapping[str, Floats] | None = None) -> ValueSample:
+        """Return what is known at `frame`; raises ContractError when stamps do not increase.
+
+        small: what `shrink` gives for images of the frame, where somebody made it ahead.
+        """
         elapsed_s = self._tick(frame.stamp_ns)
         now_s = (frame.stamp_ns - self._first_ns) * 1e-9
-        seen = self._look(frame)
+        seen = self._look(frame, small or {})
         if not seen.coarse:
             return ValueSample(frame.stamp_ns, self._value, False, False, True, False)
         self._waited_s += elapsed_s
@@ -111,13 +115,14 @@ class ValueStream:
         self._last_ns = stamp_ns
         return elapsed
 
-    def _look(self, frame: Frame) -> Seen:
-        images = {
-            index: frame.images[camera]
-            for index, camera in enumerate(self._model.cameras)
-            if camera in frame.images
-        }
-        pictures = {index: shrink(image) for index, image in images.items()}
+    def _look(self, frame: Frame, small: Mapping[str, Floats]) -> Seen:
+        images: dict[int, Image] = {}
+        pictures: dict[int, Floats] = {}
+        for index, camera in enumerate(self._model.cameras):
+            if camera in frame.images:
+                images[index] = frame.images[camera]
+                made = small.get(camera)
+                pictures[index] = shrink(images[index]) if made is None else made
         if pictures:
             self._core.look((frame.stamp_ns - self._first_ns) * 1e-9, images, pictures)
         return Seen({index: coarse(picture) for index, picture in pictures.items()})
