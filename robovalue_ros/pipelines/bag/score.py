@@ -41,7 +41,8 @@ DEFAULT_PROGRESS = SilentProgress()
 Status = Literal["written", "reused", "error"]
 # Decoding beyond this many threads is faster than one stream can look.
 MOST_DECODERS = 4
-AHEAD = 8
+# Moments whose pictures may be decoded at once: enough to keep the decoders busy.
+AHEAD = 12
 TICKS = 64
 
 
