@@ -10,6 +10,8 @@ from gymnasium.envs.registration import register, registry
 
 from robovalue_envs.sim.tasks import TASKS
 
+REAL_ARM_ID = "robovalue/RealArm-v0"
+
 
 def register_environments() -> None:
     """Register every id once."""
@@ -21,4 +23,11 @@ def register_environments() -> None:
             id=task.env_id,
             entry_point="robovalue_envs.sim.env:TabletopEnv",
             kwargs={"task": task.name},
+        )
+    if REAL_ARM_ID not in registry:
+        # A robot does not do the same twice, and the checker must not count on it.
+        register(
+            id=REAL_ARM_ID,
+            entry_point="robovalue_envs.real_arm.env:RealArmEnv",
+            nondeterministic=True,
         )

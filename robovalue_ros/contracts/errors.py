@@ -72,6 +72,10 @@ class MissingExtra(RobovalueError):
         return type(self), (self.package, self.extra, self.purpose)
 
 
+class RobotError(RobovalueError):
+    """A robot that does not answer, or answers something else than it promised."""
+
+
 class RenderError(RobovalueError):
     """A renderer that returns garbage or does not start."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robovalue_ros.contracts.errors import ContractError, DataError, nearest
 from robovalue_ros.contracts.frames import ArrayFrames, Image
-from robovalue_ros.contracts.ports import EpisodeRecord, Tick
+from robovalue_ros.contracts.ports import ArmReading, EpisodeRecord, Tick
 from robovalue_ros.contracts.types import (
     ActionChunk,
     Array,
@@ -172,31 +172,6 @@ class FakeStore:
         return tuple(sorted(self._items))
 
 
-class FakeArm:
-    """Adds each action to its state, and ignores commands after `stop` until the next read."""
-
-    def __init__(self, action_dim: int = 7) -> None:
-        self._state = np.zeros(action_dim)
-        self._stopped = False
-
-    @property
-    def action_dim(self) -> int:
-        return len(self._state)
-
-    def read_state(self) -> Array:
-        self._stopped = False
-        return self._state.copy()
-
-    def send(self, action: Array) -> None:
-        if action.shape != self._state.shape or not np.isfinite(action).all():
-            raise ContractError("action", f"{len(self._state)} finite numbers", describe(action))
-        if not self._stopped:
-            self._state = self._state + action
-
-    def stop(self) -> None:
-        self._stopped = True
-
-
 class FakeClock:
     """Time that passes only when somebody sleeps."""
 
@@ -208,6 +183,53 @@ class FakeClock:
 
     def sleep_until(self, stamp_ns: int) -> None:
         self._now = max(self._now, int(stamp_ns))
+
+
+class FakeArm:
+    """Is at once where it is sent, and writes down every command; `lost` sensors stay as they were.
+
+    sent: the commands (D,), and None for each stop. lost: "state" or names of cameras.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str] = ("j1", "j2", "j3", "j4", "j5", "j6", "j7"),
+        cameras: Mapping[str, tuple[int, int]] | None = None,
+        clock: FakeClock | None = None,
+    ) -> None:
+        self.names = tuple(names)
+        self.cameras = {"cam_high": (24, 32)} if cameras is None else dict(cameras)
+        self.clock = clock or FakeClock()
+        self.sent: list[Array | None] = []
+        self.lost: set[str] = set()
+        self.closed = False
+        self._state = np.zeros(len(self.names))
+        self._told = ArmReading(None, 0)
+
+    def read(self) -> ArmReading:
+        now, told = self.clock.now_ns(), self._told
+        heard = [camera for camera in self.cameras if camera not in self.lost]
+        state, state_ns = (self._state.copy(), now) if "state" not in self.lost else (
+            told.state, told.state_ns,
+        )  # fmt: skip
+        shade = int(abs(self._state.sum()) * 50) % 256
+        new = {camera: np.full((*self.cameras[camera], 3), shade, np.uint8) for camera in heard}
+        self._told = ArmReading(
+            state, state_ns, {**told.images, **new}, {**told.images_ns, **dict.fromkeys(heard, now)}
+        )
+        return self._told
+
+    def send(self, action: Array) -> None:
+        if action.shape != self._state.shape or not np.isfinite(action).all():
+            raise ContractError("action", f"{len(self._state)} finite numbers", describe(action))
+        self._state = np.array(action, np.float64)
+        self.sent.append(self._state.copy())
+
+    def stop(self) -> None:
+        self.sent.append(None)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def fake_episode(

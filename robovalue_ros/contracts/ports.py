@@ -162,19 +162,62 @@ class Store(Protocol):
     def keys(self) -> tuple[str, ...]: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmReading:
+    """The newest that a robot told, each part with the stamp of its own measurement.
+
+    state: measured positions (D,) in the order of the link's `names`, None before the first.
+    images: camera -> (H, W, 3) uint8 RGB; a camera that was never heard is missing. The stamps are
+    those of the measurements in the link's clock, never the time of reading: whoever commands the
+    arm tells by them whether a sensor was lost.
+    """
+
+    state: Array | None
+    state_ns: int
+    images: Mapping[str, Image] = field(default_factory=dict)
+    images_ns: Mapping[str, int] = field(default_factory=dict)
+
+
 @runtime_checkable
 class ArmLink(Protocol):
-    """A robot arm that takes commands and tells its state."""
+    """A robot arm that takes target positions and tells what it measures.
+
+    Positions are those of its named coordinates, joints or a hand's pose, in rad and m. A link
+    checks nothing but shape and NaN: limits are the business of whoever commands it.
+    """
 
     @property
-    def action_dim(self) -> int: ...
+    def names(self) -> tuple[str, ...]:
+        """The D coordinates that can be commanded and are measured, in this order."""
+        ...
 
-    def read_state(self) -> Array: ...
+    @property
+    def cameras(self) -> Mapping[str, tuple[int, int]]:
+        """Height and width of the pictures of each camera; a link scales to what it promises."""
+        ...
 
-    def send(self, action: Array) -> None: ...
+    @property
+    def clock(self) -> Clock:
+        """The clock that all stamps are of."""
+        ...
+
+    def read(self) -> ArmReading:
+        """Return the newest of everything at once, without waiting for anything newer."""
+        ...
+
+    def send(self, action: Array) -> None:
+        """Move to these positions (D,) and stay there, also when nobody sends anything more.
+
+        Raises ContractError on NaN or a wrong shape.
+        """
+        ...
 
     def stop(self) -> None:
-        """Hold still, now; allowed at any time and any number of times."""
+        """Hold still, now, until the next `send`; allowed at any time and any number of times."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the robot, which must be holding; allowed any number of times."""
         ...
 
 

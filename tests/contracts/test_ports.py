@@ -38,6 +38,13 @@ def untrained_pixels() -> ports.FrameEncoder:
     )
 
 
+def wall_clock() -> ports.Clock:
+    """The clock of this machine."""
+    from robovalue_envs.real_arm.wall_clock import WallClock
+
+    return WallClock()
+
+
 ENCODERS: list[Callable[[], ports.FrameEncoder]] = [
     fakes.FakeEncoder,
     tiny_vjepa2,
@@ -49,7 +56,7 @@ PLANNERS: list[Callable[[], ports.Planner]] = [fakes.FakePlanner]
 POLICIES: list[Callable[[], ports.VlaPolicy]] = [fakes.FakePolicy]
 STORES: list[Callable[[], ports.Store]] = [fakes.FakeStore]
 ARMS: list[Callable[[], ports.ArmLink]] = [fakes.FakeArm]
-CLOCKS: list[Callable[[], ports.Clock]] = [fakes.FakeClock]
+CLOCKS: list[Callable[[], ports.Clock]] = [fakes.FakeClock, wall_clock]
 
 
 @pytest.mark.parametrize("build", ENCODERS)
@@ -131,14 +138,29 @@ def test_store(build: Callable[[], ports.Store]) -> None:
 @pytest.mark.parametrize("build", ARMS)
 def test_arm_link(build: Callable[[], ports.ArmLink]) -> None:
     arm = build()
-    assert isinstance(arm, ports.ArmLink)
-    before = arm.read_state()
-    arm.send(np.full(arm.action_dim, 0.1))
-    assert not np.array_equal(arm.read_state(), before)
+    assert isinstance(arm, ports.ArmLink) and isinstance(arm.clock, ports.Clock)
+    before = arm.read()
+    assert before.state is not None and before.state.shape == (len(arm.names),)
+    assert {name: image.shape for name, image in before.images.items()} == {
+        name: (*size, 3) for name, size in arm.cameras.items()
+    }
+    assert set(before.images_ns) == set(arm.cameras)
+    kept = before.state.copy()
+    arm.send(kept + 0.1)
+    arm.clock.sleep_until(arm.clock.now_ns() + 50_000_000)
+    after = arm.read()
+    assert after.state is not None and not np.array_equal(after.state, kept)
+    assert np.array_equal(before.state, kept), "what was read does not change afterwards"
+    assert before.state_ns < after.state_ns <= arm.clock.now_ns()
     arm.stop()
     arm.stop()
-    with pytest.raises(ValueError, match="finite"):
-        arm.send(np.full(arm.action_dim, np.nan))
+    for wrong in (np.full(len(arm.names), np.nan), np.zeros(len(arm.names) + 1)):
+        with pytest.raises(ValueError, match="finite"):
+            arm.send(wrong)
+    arm.send(after.state)
+    arm.stop()
+    arm.close()
+    arm.close()
 
 
 @pytest.mark.parametrize("build", CLOCKS)

@@ -54,7 +54,7 @@ def test_ids_are_registered_by_the_import() -> None:
     robovalue_envs.registration.register_environments()  # a second time changes nothing
     wanted = {"PutRedCubeInBox-v0", "PutTwoCubesInBox-v0", "PutEverythingInBox-v0", "OpenDrawer-v0"}
     assert {name for name in gymnasium.registry if name.startswith("robovalue/")} == {
-        f"robovalue/{name}" for name in wanted
+        f"robovalue/{name}" for name in (*wanted, "RealArm-v0")
     }
     code = (
         "import gymnasium as g;"
