@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.book import machine_line, markdown, print_sheet
 
-TABLES = ("reading", "sim", "matching", "encoder", "value_speed", "bags")
+TABLES = ("reading", "sim", "matching", "encoder", "value_speed", "bags", "ros")
 SEEDED = ("sim",)
 
 
