@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -21,15 +21,15 @@ class Mailbox(Generic[T]):
         self._closed = False
         self._put = self._taken = self._dropped = 0
 
-    def put(self, item: T) -> bool:
-        """Store an item; tell whether an older one was lost. A closed box drops the new one."""
+    def put(self, item: T) -> tuple[T, ...]:
+        """Store an item; return what was lost: an older one, or this one when the box is closed."""
         with self._changed:
             self._put += 1
             if self._closed:
                 self._dropped += 1
-                return True
-            lost = self._full
-            self._dropped += lost
+                return (item,)
+            lost = (cast(T, self._item),) if self._full else ()
+            self._dropped += len(lost)
             self._item, self._full = item, True
             self._changed.notify()
             return lost

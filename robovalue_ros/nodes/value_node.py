@@ -1,7 +1,7 @@
 """The node that tells, for every moment that its cameras show, how far the task has come.
 
-What happens to a picture: the callback stamps it and hands it to the pairing; a complete moment
-goes into a mailbox that holds one; a worker thread converts it, pushes it into the one stream that
+What happens to a picture: the callback hands it to the pairing with its stamp; what is complete
+XX
 every door uses, and publishes. Nothing a camera does ends the node: it is told in diagnostics, and
 the node goes on when the camera does.
 """
@@ -73,7 +73,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         self._lock = threading.Lock()
         self._stream: ValueStream | None = None
         self._pairing: Pairing[_Picture] | None = None
-        self._worker: Worker[Matched[_Picture]] | None = None
+        self._worker: Worker[Sequence[Matched[_Picture]]] | None = None
         self._cameras: tuple[CameraTopic, ...] = ()
         self._vitals = Vitals(())
         self._notes = Notes()
@@ -203,14 +203,21 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         self._offer(pairing.add(camera, stamp_ns, _Picture(message, now)))
 
     def _offer(self, moments: Sequence[Matched[_Picture]]) -> None:
-        for moment in moments:
-            self._vitals.count("moments")
-            if self._worker is not None and self._worker.mailbox.put(moment):
-                self._vitals.count("dropped")
+        """Hand over moments that became certain together: they stay together, none is lost."""
+        if not moments or self._worker is None:
+            return
+        self._vitals.count("moments", len(moments))
+        lost = sum(map(len, self._worker.mailbox.put(tuple(moments))))
+        if lost:
+            self._vitals.count("dropped", lost)
 
     # Moments on their way out: the worker's thread
 
-    def _work(self, moment: Matched[_Picture]) -> None:
+    def _work(self, moments: Sequence[Matched[_Picture]]) -> None:
+        for moment in moments:
+            self._work_on(moment)
+
+    def _work_on(self, moment: Matched[_Picture]) -> None:
         images = self._images(moment)
         sample = self._push(moment.stamp_ns, images) if images else None
         if sample is None:

@@ -34,7 +34,7 @@ def world() -> Iterator[ros_world.World]:
 
 @pytest.fixture(scope="session")
 def model() -> ValueModel:
-    """A model that took seconds to make, of the cameras cam_high and cam_wrist."""
+    """A model that took seconds to make, of the cameras cam_high and cam_left_wrist."""
     given = [(play(seed), np.arange(24, dtype=np.int64) * STEP_NS) for seed in range(3)]
     return fit_value_model(given, FitOptions(steps=40, batch=8), np.random.default_rng(0))
 

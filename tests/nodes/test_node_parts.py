@@ -22,7 +22,7 @@ MS = 1_000_000
 
 def test_a_mailbox_keeps_the_newest_and_counts_the_rest() -> None:
     box: Mailbox[int] = Mailbox()
-    assert [box.put(item) for item in (1, 2, 3)] == [False, True, True]
+    assert [box.put(item) for item in (1, 2, 3)] == [(), (1,), (2,)]
     assert box.take() == 3
     assert box.take(0.0) is None
     assert box.counts == (3, 1, 2)
@@ -67,7 +67,7 @@ def test_a_worker_sees_items_in_order_and_ends() -> None:
         assert done.wait(5.0)
     assert worker.stop()
     assert seen == list(range(50)) and not worker.alive and worker.failure is None
-    assert worker.mailbox.put(51)  # nobody will take it
+    assert worker.mailbox.put(51) == (51,)  # nobody will take it
 
 
 def test_an_error_of_the_work_is_kept() -> None:

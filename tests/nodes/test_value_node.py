@@ -74,22 +74,22 @@ def test_live_equals_offline(world, model, model_file) -> None:
     told = ears.next_diagnostic("stream")
     assert (told["published"], told["dropped"], told["moments"]) == ("24", "0", "24")
     assert told["model"] == model.id
-    assert ears.diagnostics[-1]["camera cam_wrist"][2]["missed"] == "0"
+    assert ears.diagnostics[-1]["camera cam_left_wrist"][2]["missed"] == "0"
 
 
 def test_compressed_pictures_and_chosen_topics(world, model, model_file) -> None:
     topics = ("wrist/image_raw/compressed", "high/image_raw/compressed")
     _, robot, ears = begun(
         world, model_file, *topics, kind=CompressedImage,
-        cameras=["cam_high:=/high/image_raw/compressed", "cam_wrist:=wrist/image_raw/compressed"],
+        cameras=["cam_high:=/high/image_raw/compressed", "cam_left_wrist:=wrist/image_raw/compressed"],
     )  # fmt: skip
     seen = []
     for frame in frames_of(play(8), 12):
         high = compressed_to_ros(frame.images["cam_high"], frame.stamp_ns)
-        wrist = compressed_to_ros(frame.images["cam_wrist"], frame.stamp_ns)
+        wrist = compressed_to_ros(frame.images["cam_left_wrist"], frame.stamp_ns)
         robot.show(ears, frame.stamp_ns, **{topics[1]: high, topics[0]: wrist})
         images = {
-            "cam_high": decode_still(bytes(high.data)), "cam_wrist": decode_still(bytes(wrist.data))
+            "cam_high": decode_still(bytes(high.data)), "cam_left_wrist": decode_still(bytes(wrist.data))
         }  # fmt: skip
         seen.append(Frame(frame.stamp_ns, images))
     wanted = [sample.value for sample in stream_samples(model, seen)]
@@ -184,11 +184,11 @@ def test_a_lost_camera_is_told_and_the_rest_goes_on(world, model, model_file) ->
         robot.send(frame.stamp_ns, image=frame.images["cam_high"])
         settled(node, "cam_high", index)
     wait_for(lambda: ears.states[-1].stamp_ns == frames[29].stamp_ns, "values without it")
-    ears.next_diagnostic("camera cam_wrist", "lost", level=2)
+    ears.next_diagnostic("camera cam_left_wrist", "lost", level=2)
     assert ears.diagnostics[-1]["stream"][0] == 2
     # Nobody waits for a lost camera: its first picture counts when it is there in time.
-    robot.send(frames[30].stamp_ns, image_2=frames[30].images["cam_wrist"])
-    settled(node, "cam_wrist", 7)
+    robot.send(frames[30].stamp_ns, image_2=frames[30].images["cam_left_wrist"])
+    settled(node, "cam_left_wrist", 7)
     robot.show(ears, frames[30].stamp_ns, image=frames[30].images["cam_high"])
     for frame in frames[31:36]:
         robot.show(ears, frame.stamp_ns, **by_topic(frame))
@@ -196,10 +196,6 @@ def test_a_lost_camera_is_told_and_the_rest_goes_on(world, model, model_file) ->
         Frame(f.stamp_ns, {"cam_high": f.images["cam_high"]}) if 6 <= i < 30 else f
         for i, f in enumerate(frames[:36])
     ]
-    # When the wait for it ends, two or three moments come at once, and the newest one counts.
-    published = {state.stamp_ns for state in ears.states}
-    assert len(published) >= 33
-    alone = [frame for frame in alone if frame.stamp_ns in published]
     wanted = [sample.value for sample in stream_samples(model, alone)]
     assert [state.value for state in ears.states] == wanted
     later = iter(frames[36:])
@@ -209,7 +205,7 @@ def test_a_lost_camera_is_told_and_the_rest_goes_on(world, model, model_file) ->
         robot.send(frame.stamp_ns, **by_topic(frame))
         time.sleep(0.1)
 
-    ears.next_diagnostic("camera cam_wrist", "per second", level=0, meanwhile=go_on)
+    ears.next_diagnostic("camera cam_left_wrist", "per second", level=0, meanwhile=go_on)
 
 
 def test_the_first_camera_may_be_lost_too(world, model_file) -> None:
@@ -218,7 +214,7 @@ def test_the_first_camera_may_be_lost_too(world, model_file) -> None:
     for frame in frames[:4]:
         robot.show(ears, frame.stamp_ns, **by_topic(frame))
     for frame in frames[4:30]:
-        robot.send(frame.stamp_ns, image_2=frame.images["cam_wrist"])
+        robot.send(frame.stamp_ns, image_2=frame.images["cam_left_wrist"])
     wait_for(lambda: ears.states[-1].stamp_ns == frames[29].stamp_ns, "values of the other")
 
 
@@ -229,11 +225,11 @@ def test_a_wrong_encoding_is_told_and_the_stream_recovers(world, model, model_fi
         pictures = by_topic(frame)
         if 6 <= index < 12:
             depth = Image(height=48, width=48, encoding="16UC1", step=96)
-            depth.header = image_to_ros(frame.images["cam_wrist"], frame.stamp_ns).header
+            depth.header = image_to_ros(frame.images["cam_left_wrist"], frame.stamp_ns).header
             depth.data = array("B", bytes(48 * 96))
             pictures["image_2"] = depth
         robot.show(ears, frame.stamp_ns, **pictures)
-    told = ears.next_diagnostic("camera cam_wrist", "'16UC1'", level=1)
+    told = ears.next_diagnostic("camera cam_left_wrist", "'16UC1'", level=1)
     assert told["received"] == "24"
     used = [
         Frame(f.stamp_ns, {"cam_high": f.images["cam_high"]}) if 6 <= i < 12 else f
@@ -356,15 +352,15 @@ def test_limits_change_while_it_runs(world, model_file) -> None:
     frames = frames_of(play(20), 8)
 
     def show(frame: Frame) -> None:
-        robot.send(frame.stamp_ns + 10_000_000, image_2=frame.images["cam_wrist"])
+        robot.send(frame.stamp_ns + 10_000_000, image_2=frame.images["cam_left_wrist"])
         robot.show(ears, frame.stamp_ns, image=frame.images["cam_high"])
 
     for frame in frames[:4]:
         show(frame)
-    missed = int(ears.next_diagnostic("camera cam_wrist")["missed"])
+    missed = int(ears.next_diagnostic("camera cam_left_wrist")["missed"])
     assert missed == 4
     (result,) = node.set_parameters([Parameter("tolerance_ms", value=20)])
     assert result.successful
     for frame in frames[4:]:
         show(frame)
-    assert int(ears.next_diagnostic("camera cam_wrist")["missed"]) == 4
+    assert int(ears.next_diagnostic("camera cam_left_wrist")["missed"]) == 4

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ros_world import World, wait_for
 
-CAMERAS = ("cam_high", "cam_wrist")
+CAMERAS = ("cam_high", "cam_left_wrist")
 STEP_NS = 50_000_000
 START_NS = 1_700_000_000_000_000_000
 
