@@ -1,7 +1,7 @@
 """The node that tells, for every moment that its cameras show, how far the task has come.
 
-What happens to a picture: the callback hands it to the pairing with its stamp; what is complete
-XX
+What happens to a picture: the callback hands it to the pairing; moments that are certain go into a
+mailbox that holds the newest; a worker thread converts them, pushes them into the one stream that
 every door uses, and publishes. Nothing a camera does ends the node: it is told in diagnostics, and
 the node goes on when the camera does.
 """
