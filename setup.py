@@ -19,6 +19,7 @@ CORE = [
     "numpy>=1.26",
     "scipy>=1.11",
     "scikit-learn>=1.4",
+    "threadpoolctl>=3.1",
     "torch>=2.4",
     "h5py>=3.16",
     "opencv-python>=4.8",

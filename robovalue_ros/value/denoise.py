@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from robovalue_ros.contracts.errors import ContractError
 from robovalue_ros.contracts.validate import describe, require
 from robovalue_ros.value.denoise_options import DenoiserOptions
+from robovalue_ros.value.one_thread import one_thread
 from robovalue_ros.value.projection import Projection, fit_projection
 from robovalue_ros.value.scaling import Floats, NormStats, Scaler, fit_scaler, norm_stats, unit_rows
 
@@ -162,10 +163,11 @@ class DiffusionScorer:
 
     def costs(self, x_KD: Floats, noise_MKd: Floats, t_eval: int) -> Floats:
         """Return the cost (K, N) of each window in each segment, for noise that was drawn before."""
-        return noise_costs(
-            self.model, self.space.encode(x_KD), noise_MKd, t_eval,
-            noise_schedule(self.options.timesteps), self.num_segments,
-        )  # fmt: skip
+        with one_thread():
+            return noise_costs(
+                self.model, self.space.encode(x_KD), noise_MKd, t_eval,
+                noise_schedule(self.options.timesteps), self.num_segments,
+            )  # fmt: skip
 
     @property
     def latent_dim(self) -> int:
@@ -197,7 +199,8 @@ def fit_diffusion(
     segments = torch.from_numpy(np.asarray(segment_N, np.int64))
     generator = torch.Generator().manual_seed(options.seed)
     model = new_denoiser(latents.shape[1], num_segments, options, generator).to(device)
-    losses = train(model, latents, segments, options, generator, on_epoch)
+    with one_thread():
+        losses = train(model, latents, segments, options, generator, on_epoch)
     return DiffusionScorer(space, model.cpu().eval(), options, num_segments, tuple(losses))
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ContractError
@@ -135,6 +135,7 @@ def two_cameras(draw: st.DrawFn) -> tuple[list[int], list[int]]:
 
 @settings(max_examples=200, deadline=None)
 @given(two_cameras(), st.tuples(st.integers(0, 30), st.integers(0, 30)))
+@example(([200, 300, 400, 499], [134, 238, 342, 447, 549, 654]), (0, 0))
 def test_choice_is_the_nearest_whatever_the_order_of_arrival(
     stamps: tuple[list[int], list[int]], delays: tuple[int, int]
 ) -> None:

@@ -188,10 +188,10 @@ def test_damaged_and_missing_recordings_keep_their_curves(page: Page) -> None:
     assert any(DAMAGED in name for name in told)
     assert any("episode_000005" in name for name in told)
     open_row(page, 3, videos=1)
-    assert page.locator("#plot .curve").count() == 3
+    wait_until(page, "document.querySelectorAll('#plot .curve').length === 3")
     page.keyboard.press("q")
     open_row(page, 5, videos=0)
-    assert page.locator("#plot .curve").count() == 2
+    wait_until(page, "document.querySelectorAll('#plot .curve').length === 2")
     page.select_option("#speed", "4")
     page.click("#play")
     wait_until(page, f"Number(document.getElementById('viewer').dataset.frame) === {LENGTH - 1}")

@@ -158,7 +158,7 @@ def _scored(
             yield job, _samples(stream, job.episode)
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn) as pool:
+    with ProcessPoolExecutor(workers, spawn, _one_thread_each) as pool:
         running: deque[tuple[Job, Future[Outcome]]] = deque()
         for job in jobs:
             running.append((job, pool.submit(_score_elsewhere, make_stream, job.episode)))
@@ -180,6 +180,13 @@ def _awaited(running: deque[tuple[Job, Future[Outcome]]]) -> tuple[Job, Outcome]
             "What was finished is kept. Give the same command again, with --workers 1 if memory "
             "is short.",
         ) from problem
+
+
+def _one_thread_each() -> None:
+    """Let a worker compute on one thread: there are as many workers as cores."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
 
 
 def _score_elsewhere(make_stream: StreamMaker, episode: Episode) -> Outcome:

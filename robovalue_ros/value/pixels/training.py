@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robovalue_ros.value.one_thread import one_thread
 from robovalue_ros.value.pixels.augment import vary
 from robovalue_ros.value.pixels.network import (
     CHANNELS,
@@ -65,23 +65,10 @@ def train_network(
 ) -> PixelNetwork:
     """Return a network trained on demonstrations; `progress` hears the share that is done.
 
-    Runs on one thread: sums that several threads share out round differently on every machine, and
-    layers this small only make threads wait for each other.
+    Runs on one thread, for the same bytes on every machine.
     """
-    with _one_thread():
+    with one_thread():
         return _trained(cameras, demos, options, rng, progress)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _trained(

@@ -241,9 +241,11 @@ class Pairing(Generic[T]):
             before is None or after.stamp_ns - stamp_ns < stamp_ns - before.stamp_ns
         ):
             best = after
+        # One that is too far away anyhow leaves room for a later one that is not.
+        near = 0 if before is None else min(before.half_step_ns, self._tolerance_ns)
         certain = (
             after is not None
-            or (before is not None and stamp_ns - before.stamp_ns <= before.half_step_ns)
+            or (before is not None and stamp_ns - before.stamp_ns <= near)
             or self._silent(name, self._last_ns)
         )
         if best is not None and abs(best.stamp_ns - stamp_ns) > self._tolerance_ns:
