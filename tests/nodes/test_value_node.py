@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +17,13 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 from toy_robot import CAMERAS, START_NS, STEP_NS, Ears, Robot, play
 
+from robovalue_ros.contracts.config import field_specs
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.contracts.types import Frame
 from robovalue_ros.data.stills import decode_still
 from robovalue_ros.nodes.convert import compressed_to_ros, image_to_ros
+from robovalue_ros.nodes.value_config import ValueNodeConfig
 from robovalue_ros.nodes.value_node import ValueNode
 from robovalue_ros.value.stream.live import stream_samples
 from robovalue_ros.wiring import open_reader
@@ -364,3 +367,11 @@ def test_limits_change_while_it_runs(world, model_file) -> None:
     for frame in frames[4:]:
         show(frame)
     assert int(ears.next_diagnostic("camera cam_left_wrist")["missed"]) == 4
+
+
+def test_every_parameter_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "ros.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for spec in field_specs(ValueNodeConfig):
+        (row,) = [row for row in rows if row.startswith(f"| `{spec.name}` |")]
+        assert spec.help in row and row.endswith("* |") == spec.live
