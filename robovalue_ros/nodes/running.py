@@ -6,12 +6,11 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import rclpy
-from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
@@ -78,8 +77,7 @@ def close(node: ManagedNode[Any] | None, executor: Executor | None) -> None:
     if executor is not None:
         executor.shutdown(timeout_sec=1.0)
     if node is not None:
-        with suppress(InvalidHandle):  # somebody destroyed it before us
-            node.destroy_node()
+        node.destroy_node()
 
 
 def _init(words: Sequence[str] | None) -> None:

@@ -13,6 +13,7 @@ pytest.importorskip("rclpy")
 
 from rclpy.parameter import Parameter
 from ros_world import World, call, wait_for
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 from toy_robot import CAMERAS, START_NS, STEP_NS, Ears, Robot, play
@@ -22,7 +23,7 @@ from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.contracts.types import Frame
 from robovalue_ros.data.stills import decode_still
-from robovalue_ros.nodes.convert import compressed_to_ros, image_to_ros
+from robovalue_ros.nodes.convert import compressed_to_ros, image_to_ros, stamp_to_ros
 from robovalue_ros.nodes.value_config import ValueNodeConfig
 from robovalue_ros.nodes.value_node import ValueNode
 from robovalue_ros.value.stream.live import stream_samples
@@ -163,6 +164,22 @@ def test_a_snapshot_that_cannot_be_written_says_why(world, model_file, tmp_path)
     assert not answer.success and "cannot be written" in answer.message
     frame = frames_of(play(1), 4)[3]
     robot.show(ears, frame.stamp_ns, **by_topic(frame))
+
+
+def test_simulated_time_is_the_time_of_latencies(world, model_file) -> None:
+    _, robot, ears = begun(world, model_file, use_sim_time=True)
+    clock = robot.node.create_publisher(Clock, "/clock", 10)
+    wait_for(lambda: clock.get_subscription_count() > 0, "a listener on /clock")
+    frames = frames_of(play(3), 4, start=0)
+    for frame in frames:
+        now = stamp_to_ros(frame.stamp_ns + 7_000_000)
+        for _ in range(3):
+            clock.publish(Clock(clock=now))
+            time.sleep(0.05)
+        robot.send(frame.stamp_ns, **by_topic(frame))
+        count = len(ears.states)
+        wait_for(lambda count=count: len(ears.states) > count, "a state", 5.0)
+    assert [float(state.values["latency_ms"]) for state in ears.states[1:]] == [7.0, 7.0, 7.0]
 
 
 # Faults
