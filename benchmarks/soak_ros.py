@@ -186,6 +186,8 @@ def _judge(sent: int, counts: dict[str, dict[str, int]], memory: np.ndarray, cod
     print(f"pictures: {received} received = {known} used, unused or late")
     print(f"moments: {stream['moments']} = {ended} published, dropped, refused or late; {stream}")
     print(f"memory: {settled[0, 1]:.0f} to {settled[-1, 1]:.0f} MB, {slope:+.2f} MB per minute")
+    steps = memory[:: max(1, len(memory) // 12), 1]
+    print("memory over time, MB:", " ".join(f"{step:.0f}" for step in steps))
     print(f"exit code {code}")
     if code or received != known or stream["moments"] != ended or slope > MOST_MB_PER_MINUTE:
         sys.exit("the node did not pass")

@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Float32, String
 from std_srvs.srv import Trigger
+from threadpoolctl import threadpool_limits
 
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.frames import Image
@@ -47,6 +48,7 @@ from robovalue_ros.nodes.value_health import (
 from robovalue_ros.nodes.vitals import Vitals
 from robovalue_ros.nodes.worker import Worker
 from robovalue_ros.value.stream.live import ValueSample, ValueStream
+from robovalue_ros.value.stream.model import PIXELS
 from robovalue_ros.value.stream.pairing import MS, Matched, Pairing
 from robovalue_ros.value.stream.telling import PART, EventTeller, told
 from robovalue_ros.wiring import make_writer, open_value_stream
@@ -54,7 +56,7 @@ from robovalue_ros.wiring import make_writer, open_value_stream
 NAME = "value_node"
 RESULTS_DEPTH = 50
 JPEG_QUALITY = 90
-QUIET_S = 0.3
+QUIET_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         self._subscriptions_made: list[Any] = []
         self._made: list[tuple[Any, Any]] = []
         self._writing = False
-        self._last: ValueSample | None = None
+        self._one_thread: threadpool_limits | None = None
         super().__init__(name, **further)
 
     # Hooks of the spine
@@ -120,6 +122,10 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
     def begin(self) -> None:
         with self._lock:
             self._forget()
+        if self._stream is not None and self._stream.model.kind == PIXELS:
+            # Its products are tiny: further threads only wait for each other, and on a busy
+            # machine they wait long.
+            self._one_thread = threadpool_limits(1, user_api="blas")
         self._pairing = Pairing(self._names(), *self._limits(self.config))
         self._worker = self.add_worker(self._work, "value")
         quality = QoSProfile(
@@ -142,6 +148,9 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         for subscription in self._subscriptions_made:
             self.destroy_subscription(subscription)
         self._subscriptions_made = []
+        if self._one_thread is not None:
+            self._one_thread.restore_original_limits()
+            self._one_thread = None
         if self._pairing is not None:
             # Whatever still waits will never be a moment of this run.
             self._pairing.reset()
@@ -282,7 +291,6 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         for event in self._teller.push(sample):
             self._event_out.publish(String(data=event.to_json()))
         self._vitals.published(elapsed_s(), latency_s, share_s)
-        self._last = sample
 
     def _keep(
         self, moment: Matched[_Picture], images: Mapping[str, Image], sample: ValueSample

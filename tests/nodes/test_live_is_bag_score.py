@@ -64,7 +64,7 @@ def test_a_played_bag_and_a_scored_bag_agree(world, model, model_file, tmp_path,
         dropped = lost(node)
         subprocess.run(
             [sys.executable, "-m", "robovalue_ros.cli.main", "bag", "play", str(bag),
-             "--wait-s", "10", "--topics", *(camera.partition(":=")[2] for camera in cameras)],
+             "--wait-s", "10", "--rate", "0.4", "--topics", *(camera.partition(":=")[2] for camera in cameras)],
             check=True, timeout=60, env=os.environ, capture_output=True,
         )  # fmt: skip
         wait_for(lambda: node._pairing.waiting == 0, "the last moment")
