@@ -17,6 +17,7 @@ REVIEWED = {
     "numpy": "BSD-3-Clause",
     "scipy": "BSD-3-Clause",
     "scikit-learn": "BSD-3-Clause",
+    "threadpoolctl": "BSD-3-Clause",
     "torch": "BSD-3-Clause",
     "h5py": "BSD-3-Clause",
     "opencv-python": "Apache-2.0",
