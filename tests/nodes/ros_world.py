@@ -6,7 +6,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,17 @@ def segments() -> set[str]:
     """
     maps = Path("/proc/self/maps").read_text(encoding="utf-8")
     return {path.name for path in SHM.glob("*fastdds*") if path.name in maps}
+
+
+def orphans(names: Iterable[str]) -> list[str]:
+    """Return the segments that no living process maps."""
+    used = []
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            used.append(maps.read_text(encoding="utf-8"))
+        except OSError:  # ended meanwhile
+            continue
+    return [name for name in names if not any(name in text for text in used)]
 
 
 @contextmanager

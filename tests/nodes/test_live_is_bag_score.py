@@ -24,7 +24,7 @@ from robovalue_ros.value.stream.live import ValueStream
 
 pytestmark = pytest.mark.ros
 SAMPLE = ("value", "stall", "regression", "unknown", "declared")
-TRIES = 3
+TRIES = 6
 
 
 def lost(node: ValueNode) -> int:
