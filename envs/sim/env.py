@@ -22,8 +22,9 @@ from robovalue_ros.contracts.errors import ConfigError
 Observation = dict[str, NDArray[Any]]
 
 _SLACK = 0.1  # a blocked hand may be pushed a little beyond its targets
-_LOW = (*(v - _SLACK for v in at.WORKSPACE_LOW), *(-4.0,) * 3, -0.02, -0.02)
-_HIGH = (*(v + _SLACK for v in at.WORKSPACE_HIGH), *(4.0,) * 3, 0.06, 0.06)
+# Fingers have stops that give a little when the hand pushes against something.
+_LOW = (*(v - _SLACK for v in at.WORKSPACE_LOW), *(-4.0,) * 3, -0.06, -0.06)
+_HIGH = (*(v + _SLACK for v in at.WORKSPACE_HIGH), *(4.0,) * 3, 0.10, 0.10)
 
 
 class TabletopEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
