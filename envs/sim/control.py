@@ -127,7 +127,12 @@ def quat_product(a: Quat, b: Quat) -> Quat:
 
 def axis_angle(yaw: float, pitch: float, roll: float) -> tuple[float, float, float]:
     """Return the rotation vector; zero for a hand that points straight down, unturned."""
-    w, x, y, z = quat_from_euler(yaw, pitch, roll)
+    return axis_angle_of(quat_from_euler(yaw, pitch, roll))
+
+
+def axis_angle_of(q: Quat) -> tuple[float, float, float]:
+    """Return the rotation vector of (w, x, y, z)."""
+    w, x, y, z = q
     if w < 0.0:
         w, x, y, z = -w, -x, -y, -z
     sine = math.sqrt(x * x + y * y + z * z)

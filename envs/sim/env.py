@@ -12,6 +12,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from robovalue_envs.sim import coordinates
 from robovalue_envs.sim import layout as at
 from robovalue_envs.sim.control import ACTION_DIM, checked_actions
 from robovalue_envs.sim.rendering import CAMERAS, SceneRenderer, set_light
@@ -119,6 +120,33 @@ class TabletopEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """What can be measured and asked for: x, y, z, yaw, pitch, roll and gripper."""
+        return coordinates.COORDINATE_NAMES
+
+    def coordinates(self) -> NDArray[np.float64]:
+        """Return where the hand is (7,), metres and radians; the gripper's width in metres."""
+        self._check_started()
+        return coordinates.measured(self.world)
+
+    def action_towards(self, targets: Sequence[float]) -> NDArray[np.float32]:
+        """Return the action (7,) that moves the hand towards coordinates (7,) in one step.
+
+        Raises ContractError on NaN or a wrong shape.
+        """
+        self._check_started()
+        return coordinates.action_towards(self.world.targets, targets)
+
+    def still_action(self) -> NDArray[np.float32]:
+        """Return the action (7,) that leaves hand and fingers where they were told to be."""
+        self._check_started()
+        return coordinates.still_action(self.world.targets)
+
+    def _check_started(self) -> None:
+        if not self._started:
+            raise ResetNeeded("call reset() first")
 
     def _observe(self) -> Observation:
         seen: Observation = dict(self._pictures(CAMERAS)) if self._pixels else {}

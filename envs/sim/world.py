@@ -83,6 +83,10 @@ class World:
         q = self._qlist
         return [q[0], q[1], q[2], *axis_angle(q[3], q[4], q[5]), q[6], q[7]]
 
+    def joints(self) -> list[float]:
+        """Return x, y, z, yaw, pitch, roll and both fingers, each in metres or radians."""
+        return self._qlist[:FIRST_THING]
+
     def physics(self) -> NDArray[np.float64]:
         """Return positions and velocities of every joint: what two equal worlds must share."""
         return np.concatenate([self.data.qpos, self.data.qvel])
