@@ -101,6 +101,7 @@ setup(
         "console_scripts": [
             "robovalue = robovalue_ros.cli.main:main",
             "value_node = robovalue_ros.nodes.entry:value_node",
+            "sim_node = robovalue_ros.nodes.entry:sim_node",
         ],
         "gymnasium.envs": ["robovalue = robovalue_envs.registration:register_environments"],
     },

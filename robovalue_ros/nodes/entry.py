@@ -14,6 +14,11 @@ def value_node() -> int:
     return _run("robovalue_ros.nodes.value_node", "ValueNode")
 
 
+def sim_node() -> int:
+    """Run the simulator's node; its parameters come after --ros-args."""
+    return _run("robovalue_ros.nodes.sim_node", "SimNode")
+
+
 def _run(module: str, name: str) -> int:
     if find_spec("rclpy") is None:
         problem = MissingExtra("rclpy", "ros", "a ROS 2 node")
