@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,36 +13,14 @@ from numpy.typing import NDArray
 from robovalue_envs.sim.control import ACTION_NAMES, STATE_NAMES
 from robovalue_envs.sim.env import TabletopEnv
 from robovalue_envs.sim.expert import Expert
-from robovalue_envs.sim.layout import DISTRACTORS
 from robovalue_envs.sim.rendering import CAMERAS
 from robovalue_envs.sim.styles import MANNERS, find_style, modes_of
 from robovalue_envs.sim.tasks import STEP_NS, find_task
-from robovalue_ros.contracts.config import check_ranges, option
+from robovalue_ros.contracts.config import check_ranges
 from robovalue_ros.contracts.errors import ConfigError, DataError, nearest
 from robovalue_ros.contracts.frames import ArrayFrames
+from robovalue_ros.contracts.simulate import SimulateConfig
 from robovalue_ros.contracts.types import Episode, Finding
-
-TaskName = Literal["put_red_cube", "put_two_cubes", "put_everything", "open_drawer"]
-
-
-@dataclass(frozen=True)
-class SimulateConfig:
-    """Which episodes the simulator plays."""
-
-    task: TaskName = option("put_red_cube", "the simulated task")
-    episodes: int = option(10, "how many episodes", low=1, high=1_000_000)
-    success_rate: float = option(
-        1.0, "share of episodes that the expert means to succeed in; the rest fail on purpose",
-        low=0.0, high=1.0,
-    )  # fmt: skip
-    seed: int = option(0, "seed of everything that is drawn", low=0)
-    skill: float = option(1.0, "skill of the expert; less than 1 adds errors", low=0.0, high=1.0)
-    size: int = option(128, "height and width of the pictures", low=16, high=1024)
-    modes: tuple[str, ...] | None = option(None, "failures to draw from; none: all of the task")
-    manners: tuple[str, ...] | None = option(None, "manners of success to draw from; none: all")
-    distractors: int = option(0, "objects that do not matter", low=0, high=len(DISTRACTORS))
-    jitter: float = option(1.0, "0 puts everything at its usual place", low=0.0, high=1.0)
-    light: float = option(1.0, "gain of the lights", low=0.1, high=5.0)
 
 
 @dataclass(frozen=True)

@@ -1,56 +1,118 @@
-"""The table of commands: name, what it does, and where it lives."""
+"""The table of commands: name, what it does, where it lives and what it can be told."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """target: "module:function", imported only when the command is asked for."""
+    """target, config: "module:name", imported only when they are asked for.
+
+    target: the function that runs the command. config: the dataclass of its options, in a module
+    that needs no library beyond numpy, scipy, PyYAML and ROS: launch files read it in a Python that
+    may have no others.
+    """
 
     summary: str
     target: str
+    config: str
 
 
 _CLI = "robovalue_ros.cli"
+_TOOLS = "robovalue_ros.contracts.tools"
+_PIPELINES = "robovalue_ros.pipelines"
 
 COMMANDS: dict[str, Command] = {
     "doctor": Command(
-        "check this machine, or a data set, and say what to do", f"{_CLI}.doctor:run"
+        "check this machine, or a data set, and say what to do",
+        f"{_CLI}.doctor:run",
+        f"{_TOOLS}:DoctorConfig",
     ),
-    "data inspect": Command("tell what a file or folder holds", f"{_CLI}.data_inspect:run"),
-    "data convert": Command("copy episodes into another format", f"{_CLI}.data_convert:run"),
-    "data compare": Command("tell whether two data sets are the same", f"{_CLI}.data_compare:run"),
-    "sim record": Command("record episodes in the embedded simulator", f"{_CLI}.sim_record:run"),
-    "value fit": Command("learn a value model from demonstrations", f"{_CLI}.value_fit:run"),
+    "data inspect": Command(
+        "tell what a file or folder holds", f"{_CLI}.data_inspect:run", f"{_TOOLS}:InspectConfig"
+    ),
+    "data convert": Command(
+        "copy episodes into another format", f"{_CLI}.data_convert:run", f"{_TOOLS}:ConvertConfig"
+    ),
+    "data compare": Command(
+        "tell whether two data sets are the same",
+        f"{_CLI}.data_compare:run",
+        f"{_TOOLS}:CompareConfig",
+    ),
+    "sim record": Command(
+        "record episodes in the embedded simulator",
+        f"{_CLI}.sim_record:run",
+        "robovalue_ros.contracts.simulate:RecordConfig",
+    ),
+    "value fit": Command(
+        "learn a value model from demonstrations",
+        f"{_CLI}.value_fit:run",
+        f"{_PIPELINES}.fit:FitConfig",
+    ),
     "value estimate": Command(
-        "score recorded episodes against demonstrations", f"{_CLI}.value_estimate:run"
+        "score recorded episodes against demonstrations",
+        f"{_CLI}.value_estimate:run",
+        f"{_PIPELINES}.estimate.config:EstimateConfig",
     ),
     "value view": Command(
-        "look at one scored episode beside its value curve", f"{_CLI}.value_view:run"
+        "look at one scored episode beside its value curve",
+        f"{_CLI}.value_view:run",
+        f"{_PIPELINES}.view_config:ViewConfig",
     ),
     "value check-clusters": Command(
-        "tell how references clustered and which eps suits", f"{_CLI}.value_check_clusters:run"
+        "tell how references clustered and which eps suits",
+        f"{_CLI}.value_check_clusters:run",
+        f"{_PIPELINES}.diagnose.config:ClustersConfig",
     ),
     "value evaluate": Command(
-        "tell how good the values of a run are, beside controls", f"{_CLI}.value_evaluate:run"
+        "tell how good the values of a run are, beside controls",
+        f"{_CLI}.value_evaluate:run",
+        f"{_PIPELINES}.evaluation.config:EvaluateConfig",
     ),
     "value export": Command(
-        "hand values on: LeRobot side cars, weights, advantages, Rerun", f"{_CLI}.value_export:run"
+        "hand values on: LeRobot side cars, weights, advantages, Rerun",
+        f"{_CLI}.value_export:run",
+        f"{_PIPELINES}.value_export_config:ExportConfig",
     ),
     "value report": Command(
-        "make one HTML page of scored episodes, values in step", f"{_CLI}.value_report:run"
+        "make one HTML page of scored episodes, values in step",
+        f"{_CLI}.value_report:run",
+        f"{_PIPELINES}.value_report_config:ValueReportConfig",
     ),
     "value check-diffusion": Command(
-        "judge the denoisers of the diffusion score", f"{_CLI}.value_check_diffusion:run"
+        "judge the denoisers of the diffusion score",
+        f"{_CLI}.value_check_diffusion:run",
+        f"{_PIPELINES}.diagnose.config:DiffusionConfig",
     ),
     "value centers-2d": Command(
-        "draw segment centres and rollouts in a plane", f"{_CLI}.value_centers_2d:run"
+        "draw segment centres and rollouts in a plane",
+        f"{_CLI}.value_centers_2d:run",
+        f"{_PIPELINES}.diagnose.config:CentersConfig",
     ),
-    "bag info": Command("tell what bags hold and what scoring uses", f"{_CLI}.bag_info:run"),
+    "bag info": Command(
+        "tell what bags hold and what scoring uses",
+        f"{_CLI}.bag_info:run",
+        f"{_PIPELINES}.bag.config:BagInfoConfig",
+    ),
     "bag score": Command(
-        "score bags, and write them with value topics added", f"{_CLI}.bag_score:run"
+        "score bags, and write them with value topics added",
+        f"{_CLI}.bag_score:run",
+        f"{_PIPELINES}.bag.config:BagScoreConfig",
     ),
-    "bag play": Command("publish a bag through ROS 2", f"{_CLI}.bag_play:run"),
-    "report": Command("make one HTML page of episodes to look at", f"{_CLI}.report:run"),
+    "bag play": Command(
+        "publish a bag through ROS 2",
+        f"{_CLI}.bag_play:run",
+        "robovalue_ros.nodes.player:BagPlayConfig",
+    ),
+    "report": Command(
+        "make one HTML page of episodes to look at", f"{_CLI}.report:run", f"{_TOOLS}:ReportConfig"
+    ),
 }
+
+
+def config_of(name: str) -> type:
+    """Return the dataclass of a command's options."""
+    module, kind = COMMANDS[name].config.split(":")
+    found: type = getattr(import_module(module), kind)
+    return found

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from robovalue_envs.sim.recording import SimulateConfig, SimulatedEpisodes
+from robovalue_envs.sim.recording import SimulatedEpisodes
 from robovalue_ros.cli.console import BarProgress
 from robovalue_ros.cli.data_convert import print_written
 from robovalue_ros.cli.options import parse
-from robovalue_ros.contracts.config import option, to_mapping
-from robovalue_ros.contracts.tools import WriteOptions
+from robovalue_ros.contracts.config import to_mapping
+from robovalue_ros.contracts.simulate import RecordConfig
 from robovalue_ros.data.source import fingerprint
 from robovalue_ros.pipelines.convert import convert
 from robovalue_ros.pipelines.videos import write_videos
@@ -22,16 +21,6 @@ and fails in several ways, as often as you ask. The same seed gives the same byt
 run continues where it stopped.
 
 Example: robovalue sim record --task put_red_cube --episodes 20 --success-rate 0.7 --out demos"""
-
-
-@dataclass(frozen=True)
-class RecordConfig:
-    """`robovalue sim record`."""
-
-    out: Path = option(..., "folder to write; must not exist, or pass --overwrite")
-    videos: bool = option(False, "also write one MP4 per episode and camera below OUT-videos")
-    simulate: SimulateConfig = option(SimulateConfig, "what to simulate")
-    write: WriteOptions = option(WriteOptions, "how to write")
 
 
 def run(words: Sequence[str]) -> int:

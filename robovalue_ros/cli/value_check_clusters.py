@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from robovalue_ros.cli.options import parse
-from robovalue_ros.contracts.config import option
 from robovalue_ros.data.atomic import write_bytes
 from robovalue_ros.pipelines.diagnose.clusters import (
     ClusterCheck,
@@ -20,6 +18,7 @@ from robovalue_ros.pipelines.diagnose.clusters import (
     check_clusters,
     cluster_cloud,
 )
+from robovalue_ros.pipelines.diagnose.config import ClustersConfig
 from robovalue_ros.pipelines.diagnose.stored import RunEmbeddings
 from robovalue_ros.report.view.scatter import draw_cloud
 from robovalue_ros.wiring import open_reader
@@ -29,17 +28,6 @@ whether a group fell back to its mean, and which --dbscan-eps suits. Needs no GP
 
 Example: robovalue value check-clusters --out-cache-dir value_cache --plot-key high \
 --plot-segment 8 --out-png clusters.png"""
-
-
-@dataclass(frozen=True)
-class ClustersConfig:
-    """`robovalue value check-clusters`."""
-
-    out_cache_dir: Path = option(..., "folder that robovalue value estimate wrote")
-    task: str | None = option(None, "tell about this task only; a plot shows the first by default")
-    plot_key: str | None = option(None, "draw a group of this key: single, fused, high or wrist")
-    plot_segment: int | None = option(None, "draw the group of this segment", low=0)
-    out_png: Path | None = option(None, "where the drawing goes; default: a name in this folder")
 
 
 def run(words: Sequence[str]) -> int:

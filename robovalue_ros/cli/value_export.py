@@ -9,7 +9,8 @@ from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
-from robovalue_ros.pipelines.value_export import ExportConfig, export_side_cars
+from robovalue_ros.pipelines.value_export import export_side_cars
+from robovalue_ros.pipelines.value_export_config import ExportConfig
 from robovalue_ros.pipelines.value_rerun import export_rerun
 from robovalue_ros.wiring import open_reader
 

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
-from robovalue_ros.contracts.config import option
-from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.pipelines.recordings import Readers
 from robovalue_ros.pipelines.results import scored_episodes
-from robovalue_ros.pipelines.value_report import TRUTH, write_value_report
+from robovalue_ros.pipelines.value_report import write_value_report
+from robovalue_ros.pipelines.value_report_config import ValueReportConfig
 from robovalue_ros.wiring import open_reader
 
 ABOUT = """Make one self-contained HTML page of scored episodes: a table, and for each episode its
 cameras and its value curves in step. It opens in any browser, without a network.
 
 Example: robovalue value report values/ --out look.html"""
-
-
-@dataclass(frozen=True)
-class ValueReportConfig:
-    """`robovalue value report`."""
-
-    results: Path = option(
-        ..., "folder that robovalue value estimate wrote", positional=True
-    )  # fmt: skip
-    out: Path | None = option(None, "HTML file to write; default: report.html in that folder")
-    title: str | None = option(None, "headline; default: the folder's name")
-    limit: int = option(50, "at most this many episodes get videos", low=0, high=1000)
-    truth: str = option(TRUTH, "recorded signal that holds the true progress")
-    read: ReadOptions = option(ReadOptions, "how to read the recordings")
 
 
 def run(words: Sequence[str]) -> int:

@@ -55,6 +55,7 @@ class FieldSpec:
     low: float | None
     high: float | None
     live: bool
+    positional: bool
 
 
 def field_specs(config_type: type, prefix: str = "") -> tuple[FieldSpec, ...]:
@@ -75,6 +76,7 @@ def field_specs(config_type: type, prefix: str = "") -> tuple[FieldSpec, ...]:
                 name, kind, default, item.metadata.get("help", ""),
                 item.metadata.get("low"), item.metadata.get("high"),
                 bool(item.metadata.get("live", False)),
+                bool(item.metadata.get("positional", False)),
             )
         )  # fmt: skip
     return tuple(specs)

@@ -15,6 +15,8 @@ WriteFormat = Literal["hdf5", "lerobot", "rosbag"]
 ColorOrder = Literal["auto", "rgb", "bgr"]
 Rotation = Literal["auto", "none", "flip", "rotate180"]
 FrameStorage = Literal["lossy", "lossless"]
+BagStorage = Literal["mcap", "sqlite3"]
+Packing = Literal["none", "zstd"]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from robovalue_ros.data.atomic import atomic_path
 from robovalue_ros.data.video import encode_video
 from robovalue_ros.pipelines.recordings import Readers
 from robovalue_ros.pipelines.results import ScoredEpisode
+from robovalue_ros.pipelines.value_report_config import TRUTH
 from robovalue_ros.pipelines.value_report_curves import shown_episode
 from robovalue_ros.pipelines.value_report_text import (
     COLUMNS,
@@ -27,7 +28,6 @@ from robovalue_ros.report.model import Cell
 from robovalue_ros.report.page import Report, ReportChapter, ReportEpisode, page_parts
 
 DEFAULT_PROGRESS = SilentProgress()
-TRUTH = "progress"
 CRF = 24
 Videos = dict[str, bytes | Path]
 

@@ -22,7 +22,8 @@ from robovalue_ros.pipelines.scored_curves import (
     has_curve,
     trimmed,
 )
-from robovalue_ros.pipelines.value_export import ExportConfig, ExportResult, rerun_target
+from robovalue_ros.pipelines.value_export import ExportResult, rerun_target
+from robovalue_ros.pipelines.value_export_config import ExportConfig
 from robovalue_ros.report.rerun_file import RerunEpisode, write_rerun
 
 DEFAULT_PROGRESS = SilentProgress()

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -27,11 +26,11 @@ from robovalue_ros.data.value_store.naming import VALUES_FOLDER
 from robovalue_ros.data.value_store.rows import ROWS_FILE, SCORING, Row, read_rows
 from robovalue_ros.data.video import encode_video
 from robovalue_ros.pipelines.results import THERE, file_name_of
+from robovalue_ros.pipelines.view_config import CurveChoice
 from robovalue_ros.report.view.model import EpisodeView, ViewCurve
 from robovalue_ros.report.view.painter import Painter
 from robovalue_ros.report.view.still import draw_still, strip_frames
 
-CurveChoice = Literal["both", "hindsight", "causal"]
 DEFAULT_PROGRESS = SilentProgress()
 CRF, FPS = 18, 30.0
 KEPT_FRAMES = 64

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from robovalue_ros.cli.commands import COMMANDS
+from robovalue_ros.cli.commands import COMMANDS, config_of
 from robovalue_ros.cli.main import main
 from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.contracts.fakes import FakeReader, fake_episode
@@ -168,3 +169,51 @@ def test_interrupt_says_so_and_keeps_the_work(episodes: Path, tmp_path: Path) ->
     assert "interrupted" in err and "Traceback" not in err
     assert not (tmp_path / "out").exists()
     assert main(words) == 0
+
+
+CONFIGS_ALONE = """
+import sys
+from importlib.abc import MetaPathFinder
+
+BLOCKED = {"torch", "sklearn", "h5py", "cv2", "av", "pyarrow", "rosbags", "mcap", "lz4", "zstandard",
+           "PIL", "tyro", "rich", "matplotlib", "gymnasium", "mujoco", "transformers", "rerun"}
+
+class Wall(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in BLOCKED:
+            raise ImportError(f"{name} is blocked")
+        return None
+
+sys.meta_path.insert(0, Wall())
+from robovalue_ros.cli.commands import COMMANDS, config_of
+for name in COMMANDS:
+    if name != "bag play":
+        print(name, config_of(name).__doc__)
+"""
+
+
+def test_what_a_command_can_be_told_needs_none_of_its_libraries() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", CONFIGS_ALONE], capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    for name in COMMANDS.keys() - {"bag play"}:
+        assert f"`robovalue {name}`" in run.stdout
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_table_names_the_options_that_the_command_reads(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Read(Exception):
+        pass
+
+    def parse(config_type: type, *_: object) -> None:
+        assert config_type is config_of(name)
+        raise Read
+
+    module, function = COMMANDS[name].target.split(":")
+    command = import_module(module)
+    monkeypatch.setattr(command, "parse", parse)
+    with pytest.raises(Read):
+        getattr(command, function)([])

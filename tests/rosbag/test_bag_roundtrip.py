@@ -18,10 +18,10 @@ from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.contracts.fakes import fake_episode
 from robovalue_ros.contracts.frames import ArrayFrames
 from robovalue_ros.contracts.ports import EpisodeReader, EpisodeWriter
-from robovalue_ros.contracts.tools import WriteOptions
+from robovalue_ros.contracts.tools import Packing, WriteOptions
 from robovalue_ros.contracts.types import Episode
 from robovalue_ros.data.rosbag.reader import RosbagReader
-from robovalue_ros.data.rosbag.writer import Packing, RosbagWriter
+from robovalue_ros.data.rosbag.writer import RosbagWriter
 
 LOSSLESS = WriteOptions(format="rosbag", frames="lossless")
 LOSSY = WriteOptions(format="rosbag", frames="lossy")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from robovalue_envs.sim.layout import DISTRACTORS
 from robovalue_envs.sim.recording import SimulateConfig, SimulatedEpisodes
 from robovalue_envs.sim.styles import MANNERS, MODES
+from robovalue_envs.sim.tasks import TASKS
 from robovalue_ros.contracts.config import from_mapping
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.ports import EpisodeReader
+from robovalue_ros.contracts.simulate import MOST_DISTRACTORS, TaskName
 
 pytestmark = pytest.mark.sim
 
@@ -89,3 +93,8 @@ def test_misuse_is_named() -> None:
     ):  # fmt: skip
         with pytest.raises(ConfigError):
             SimulatedEpisodes(from_mapping(SimulateConfig, raw))
+
+
+def test_the_options_know_how_many_distractors_there_are() -> None:
+    assert len(DISTRACTORS) == MOST_DISTRACTORS
+    assert set(get_args(TaskName)) == set(TASKS)

@@ -21,12 +21,8 @@ from robovalue_ros.data.exports.read import SideCar, read_side_car
 from robovalue_ros.data.exports.signals import ADVANTAGES, PROGRESS, WEIGHTS
 from robovalue_ros.pipelines.results import scored_episodes
 from robovalue_ros.pipelines.scored_curves import whole_curve
-from robovalue_ros.pipelines.value_export import (
-    SIGNALS,
-    ExportConfig,
-    ExportResult,
-    export_side_cars,
-)
+from robovalue_ros.pipelines.value_export import SIGNALS, ExportResult, export_side_cars
+from robovalue_ros.pipelines.value_export_config import ExportConfig
 from robovalue_ros.value.weights import (
     advantages,
     gain_statistics,

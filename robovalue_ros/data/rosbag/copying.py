@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Protocol
 
 from mcap.writer import CompressionType, Writer
 
 from robovalue_ros.contracts.errors import DataError
+from robovalue_ros.contracts.tools import BagStorage, Packing
 from robovalue_ros.data.atomic import write_text
 from robovalue_ros.data.rosbag.bags import METADATA
 from robovalue_ros.data.rosbag.folders import whole_folder
@@ -22,8 +23,6 @@ from robovalue_ros.data.rosbag.messages import typestore
 from robovalue_ros.data.rosbag.metadata import TopicLine, bag_metadata
 from robovalue_ros.data.rosbag.stream import RawMessage, StreamTopic
 
-BagStorage = Literal["mcap", "sqlite3"]
-Packing = Literal["none", "zstd"]
 SUFFIX: dict[BagStorage, str] = {"mcap": "mcap", "sqlite3": "db3"}
 _TABLES = """
 CREATE TABLE schema(schema_version INTEGER PRIMARY KEY, ros_distro TEXT NOT NULL);

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.ports import EpisodeRecord
 from robovalue_ros.contracts.progress import Tick
-from robovalue_ros.contracts.tools import WriteOptions
+from robovalue_ros.contracts.tools import Packing, WriteOptions
 from robovalue_ros.contracts.types import Array, Episode
 from robovalue_ros.data.atomic import write_text
 from robovalue_ros.data.rosbag.bags import METADATA
@@ -42,7 +42,6 @@ from robovalue_ros.data.stills import encode_jpeg
 
 # Headers hold seconds as a signed 32 bit number.
 STAMP_LIMIT_NS = 2**31 * 1_000_000_000
-Packing = Literal["none", "zstd"]
 
 
 class RosbagWriter:

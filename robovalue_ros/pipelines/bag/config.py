@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robovalue_ros.contracts.config import option
-from robovalue_ros.contracts.tools import ColorOrder
-from robovalue_ros.data.rosbag.copying import BagStorage, Packing
+from robovalue_ros.contracts.tools import BagStorage, ColorOrder, Packing
 from robovalue_ros.value.stream.pairing import TOLERANCE_NS
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from robovalue_ros.contracts.progress import Progress, SilentProgress
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.atomic import write_bytes
 from robovalue_ros.data.value_store.centers import SEGMENT_FILE, read_segment_centers
+from robovalue_ros.pipelines.diagnose.config import FitOn, Kind, Sample
 from robovalue_ros.pipelines.diagnose.inputs import CameraChoice, SeriesOf, picked
 from robovalue_ros.pipelines.diagnose.plane import fit_plane
 from robovalue_ros.pipelines.results import ScoredEpisode, scored_episodes
@@ -22,9 +22,6 @@ from robovalue_ros.value.fusion import grouped_embeddings, needed_cameras
 from robovalue_ros.value.reference import Group
 from robovalue_ros.value.scaling import Floats, unit_rows
 
-FitOn = Literal["success_centers", "rollouts", "mean_success_rollout"]
-Kind = Literal["any", "success", "failure"]
-Sample = Literal["random", "first"]
 WANTED = {"any": (True, False, None), "success": (True,), "failure": (False,)}
 DEFAULT_PROGRESS = SilentProgress()
 

@@ -24,7 +24,8 @@ from robovalue_ros.data.value_store.diffusion import (
 )
 from robovalue_ros.data.value_store.npz import write_arrays
 from robovalue_ros.data.value_store.reports import write_report
-from robovalue_ros.pipelines.diagnose.heat_maps import HeatMaps, Kind, draw_heat_maps
+from robovalue_ros.pipelines.diagnose.config import Kind
+from robovalue_ros.pipelines.diagnose.heat_maps import HeatMaps, draw_heat_maps
 from robovalue_ros.pipelines.diagnose.inputs import CameraChoice, SeriesOf, metadata_of, picked
 from robovalue_ros.pipelines.results import ScoredEpisode, scored_episodes
 from robovalue_ros.report.view.heat import draw_confusion, draw_cost_histogram

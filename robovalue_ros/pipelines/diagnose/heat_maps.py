@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Literal
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.progress import Progress
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.atomic import write_bytes
+from robovalue_ros.pipelines.diagnose.config import Kind
 from robovalue_ros.pipelines.diagnose.inputs import CameraChoice, SeriesOf
 from robovalue_ros.pipelines.estimate.prepare import recording_key
 from robovalue_ros.pipelines.results import ScoredEpisode
@@ -21,7 +21,6 @@ from robovalue_ros.value.denoise import DiffusionScorer, episode_noise
 from robovalue_ros.value.fusion import fuse, grouped_embeddings, needed_cameras
 from robovalue_ros.value.scaling import Floats
 
-Kind = Literal["any", "success", "failure"]
 WANTED = {"any": (True, False, None), "success": (True,), "failure": (False,)}
 
 
