@@ -36,7 +36,7 @@ from robovalue_ros.pipelines.scored_curves import (
     trimmed,
     whole_curve,
 )
-from robovalue_ros.pipelines.value_export_config import CurveChoice, ExportConfig, Wanted
+from robovalue_ros.pipelines.value_export_config import CurveChoice, ExportConfig
 
 SideCarName = Literal["progress", "signals", "weights", "advantages"]
 DEFAULT_PROGRESS = SilentProgress()
