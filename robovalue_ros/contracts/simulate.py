@@ -1,7 +1,11 @@
-"""What the embedded simulator plays and `robovalue sim record` writes."""
+"""What the embedded simulator plays and `robovalue sim record` writes.
+
+Names stand here that doors need without loading the simulator.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +14,13 @@ from robovalue_ros.contracts.config import option
 from robovalue_ros.contracts.tools import WriteOptions
 
 TaskName = Literal["put_red_cube", "put_two_cubes", "put_everything", "open_drawer"]
+ENV_IDS: Mapping[str, str] = {
+    "put_red_cube": "robovalue/PutRedCubeInBox-v0",
+    "put_two_cubes": "robovalue/PutTwoCubesInBox-v0",
+    "put_everything": "robovalue/PutEverythingInBox-v0",
+    "open_drawer": "robovalue/OpenDrawer-v0",
+}
+CAMERAS = ("cam_high", "cam_left_wrist")
 MOST_DISTRACTORS = 4
 
 

@@ -10,12 +10,13 @@ import pytest
 
 from robovalue_envs.sim.layout import DISTRACTORS
 from robovalue_envs.sim.recording import SimulateConfig, SimulatedEpisodes
+from robovalue_envs.sim.rendering import CAMERAS
 from robovalue_envs.sim.styles import MANNERS, MODES
 from robovalue_envs.sim.tasks import TASKS
+from robovalue_ros.contracts import simulate
 from robovalue_ros.contracts.config import from_mapping
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.ports import EpisodeReader
-from robovalue_ros.contracts.simulate import MOST_DISTRACTORS, TaskName
 
 pytestmark = pytest.mark.sim
 
@@ -95,6 +96,8 @@ def test_misuse_is_named() -> None:
             SimulatedEpisodes(from_mapping(SimulateConfig, raw))
 
 
-def test_the_options_know_how_many_distractors_there_are() -> None:
-    assert len(DISTRACTORS) == MOST_DISTRACTORS
-    assert set(get_args(TaskName)) == set(TASKS)
+def test_the_names_that_doors_know_are_those_of_the_simulator() -> None:
+    assert len(DISTRACTORS) == simulate.MOST_DISTRACTORS
+    assert set(get_args(simulate.TaskName)) == set(TASKS)
+    assert {task.name: task.env_id for task in TASKS.values()} == simulate.ENV_IDS
+    assert CAMERAS == simulate.CAMERAS
