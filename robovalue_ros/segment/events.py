@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.segment.gates import GateAnswer
 from robovalue_ros.segment.selection import Why
-from robovalue_ros.segment.tracking import MotionTokens
+from robovalue_ros.segment.tracking import Tokens
 
 Gate = Literal["open", "pixels", "motion"]
 
@@ -48,7 +48,7 @@ class Reading:
     window: int
     frames: FrameTimes
     energy: float | None
-    tokens: MotionTokens | None = None
+    tokens: Tokens | None = None
     gate: Gate = "open"
     pixels: GateAnswer | None = None
     motion: GateAnswer | None = None
@@ -89,7 +89,7 @@ class ChosenCodes:
     """A window whose codes belong to an action."""
 
     window: int
-    tokens: MotionTokens
+    tokens: Tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,9 +18,9 @@ from robovalue_ros.segment.grid import Points, grid_points, reference_grid_point
 from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.tracking import (
     Floats,
-    MotionTokenizer,
-    MotionTokens,
     StepTracker,
+    Tokens,
+    WindowEncoder,
     follow,
 )
 from robovalue_ros.segment.tracks import reference_velocities, velocities
@@ -37,7 +37,7 @@ class WindowReader:
         self,
         options: StreamOptions,
         tracker: PointTracker | StepTracker,
-        tokenizer: MotionTokenizer | None = None,
+        tokenizer: WindowEncoder | None = None,
     ) -> None:
         source = options.energy.source
         if tokenizer is None and source != "velocity":
@@ -66,11 +66,11 @@ class WindowReader:
             energy = velocity_energy(speed) if options.energy.source == "velocity" else 0.0
             return _reading(window, energy, "motion", motion, cost=Cost(track_s))
         begin = perf_counter()
-        tokens = None if self._tokenizer is None else self._tokenizer.tokens(speed)
+        tokens = None if self._tokenizer is None else self._tokenizer.encode(speed)
         cost = Cost(track_s, perf_counter() - begin)
         return _reading(window, self._energy(speed, tokens), "open", motion, tokens, cost)
 
-    def _energy(self, speed: Floats, tokens: MotionTokens | None) -> float:
+    def _energy(self, speed: Floats, tokens: Tokens | None) -> float:
         chosen = self._options.energy
         if chosen.source == "velocity" or tokens is None:
             return velocity_energy(speed)
@@ -111,7 +111,7 @@ def _reading(
     energy: float,
     gate: Gate,
     motion: GateAnswer | None = None,
-    tokens: MotionTokens | None = None,
+    tokens: Tokens | None = None,
     cost: Cost | None = None,
 ) -> Reading:
     images = tuple(frame.image for frame in window.frames)

@@ -21,7 +21,7 @@ from robovalue_ros.segment.hysteresis import Hysteresis
 from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.selection import CodeChooser, first_frame, verdict
 from robovalue_ros.segment.smoothing import Smoother
-from robovalue_ros.segment.tracking import MotionTokens
+from robovalue_ros.segment.tracking import Tokens
 from robovalue_ros.segment.windows import Schedule
 
 
@@ -134,7 +134,7 @@ def stored_reading(
     schedule: Schedule,
     window: int,
     energy: float | None,
-    tokens: MotionTokens | None = None,
+    tokens: Tokens | None = None,
     *,
     fps: float,
 ) -> Reading:

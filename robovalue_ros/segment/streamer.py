@@ -14,7 +14,7 @@ from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.pictures import Resize, area_resized
 from robovalue_ros.segment.reader import WindowReader
 from robovalue_ros.segment.segmenter import Segmenter
-from robovalue_ros.segment.tracking import MotionTokenizer, StepTracker
+from robovalue_ros.segment.tracking import StepTracker, WindowEncoder
 
 
 class SegmentStream:
@@ -33,7 +33,7 @@ class SegmentStream:
         self,
         options: StreamOptions,
         tracker: PointTracker | StepTracker,
-        tokenizer: MotionTokenizer | None = None,
+        tokenizer: WindowEncoder | None = None,
         *,
         camera: str | None = None,
         resize: Resize = area_resized,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.types import PointTracks
-from robovalue_ros.contracts.validate import describe, require
 
 Floats = NDArray[np.float32]
 
@@ -33,28 +31,24 @@ class StepTracker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MotionTokens:
-    """What a tokenizer says about a window: prequant and quantized (d, D) float32, codes (d,)."""
+class Tokens(Protocol):
+    """What is left of a window's motion: prequant, quantized (d, D) float32 and codes (d,)."""
 
-    prequant: Floats
-    quantized: Floats
-    codes: NDArray[np.int64]
+    @property
+    def prequant(self) -> Floats: ...
 
-    def __post_init__(self) -> None:
-        require(
-            self.codes.ndim == 1 and self.prequant.shape == self.quantized.shape
-            and self.prequant.ndim == 2 and len(self.prequant) == len(self.codes),
-            "tokens", "prequant (d, D), quantized (d, D), codes (d,)",
-            f"{describe(self.prequant)}, {describe(self.quantized)}, {describe(self.codes)}",
-        )  # fmt: skip
+    @property
+    def quantized(self) -> Floats: ...
+
+    @property
+    def codes(self) -> NDArray[np.int64]: ...
 
 
 @runtime_checkable
-class MotionTokenizer(Protocol):
+class WindowEncoder(Protocol):
     """Turns the motion of a window into tokens."""
 
-    def tokens(self, velocities: Floats) -> MotionTokens:
+    def encode(self, velocity: Floats) -> Tokens:
         """Return the tokens of velocities (T-1, N, 2) as (row, column), in half pictures."""
         ...
 

@@ -44,7 +44,7 @@ def velocities(xy_NT2: Array, size: tuple[int, int], *, compat: bool = False) ->
 
 def track_points(xy_NT2: Array, size: tuple[int, int], *, compat: bool = False) -> Floats:
     """Return normalised positions (T, N, 2) as (row, column) of points (N, T, 2) in pixels."""
-    known: NDArray[np.bool_] = np.isfinite(xy_NT2).all(axis=2)
+    known = np.logical_and.reduce(np.isfinite(xy_NT2), axis=2, dtype=np.bool_)
     if known.all():
         xy = xy_NT2
     elif compat:
