@@ -1,0 +1,58 @@
+"""Runs launch files as `ros2 launch` does, and knows which there are."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "launch").glob("*.launch.py"))
+NAMES = [path.name.removesuffix(".launch.py") for path in FILES]
+LAUNCH = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import AnyLaunchDescriptionSource
+
+file, *words = sys.argv[1:]
+service = LaunchService(argv=words)
+pairs = [tuple(word.split(":=", 1)) for word in words]
+included = IncludeLaunchDescription(AnyLaunchDescriptionSource(file), launch_arguments=pairs)
+service.include_launch_description(LaunchDescription([included]))
+sys.exit(service.run())
+"""
+
+
+def started(name: str, cwd: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """Start a launch file; `words` are its arguments, NAME:=VALUE."""
+    # Launch keeps what processes said by itself; both streams in one keep their order.
+    return subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, str(ROOT / "launch" / f"{name}.launch.py"), *words],
+        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "ROS_LOG_DIR": str(cwd / "log"), **environment},
+    )  # fmt: skip
+
+
+def launched(name: str, cwd: Path, *words: str, **environment: str) -> tuple[int, str]:
+    """Run a launch file to its end; return its exit code and everything that was said."""
+    process = started(name, cwd, *words, **environment)
+    said, _ = process.communicate(timeout=240)
+    return process.returncode, said
+
+
+def calls(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Return the functions that a launch file calls by name, with their texts."""
+    for part in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
+            yield (
+                part.func.id,
+                [
+                    one.value
+                    for one in part.args
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                ],
+            )
