@@ -40,6 +40,7 @@ CORE = [
 EXTRAS = {
     "ros": ["ros-kilted-rclpy[fastrtps]", "ros-common-interfaces", "ros-std-srvs"],
     "models": ["transformers>=4.57", "open_clip_torch>=2.30", "timm>=1.0", "safetensors>=0.4"],
+    "train": ["accelerate>=1.0", "safetensors>=0.4"],
     "libero": ["hf-libero==0.1.4"],
     "rlds": ["protobuf>=4.25", "google-crc32c>=1.5"],
     "ray": ["ray>=2.30"],
@@ -69,6 +70,10 @@ EXTRAS = {
         "open_clip_torch>=2.30",
         "timm>=1.0",
         "rerun-sdk>=0.24",
+        "accelerate>=1.0",
+        "tensorboard>=2.16",
+        # Only a test looks at it: the quantiser has to give the same numbers.
+        "vector-quantize-pytorch>=1.20",
     ],
 }
 

@@ -42,6 +42,10 @@ REVIEWED = {
     "open-clip-torch": "MIT",
     "timm": "Apache-2.0",
     "safetensors": "Apache-2.0",
+    "accelerate": "Apache-2.0",
+    "tensorboard": "Apache-2.0",
+    # Itself MIT, but it needs frozendict (LGPL) through einx: for a test only, never for users.
+    "vector-quantize-pytorch": "MIT",
     "hf-libero": "MIT",
     "google-crc32c": "Apache-2.0",
     "ray": "Apache-2.0",
