@@ -144,14 +144,17 @@ class MotionTokenizer(nn.Module):
         scores: Tensor = self.decoder(quantized)
         return scores
 
+    def displacements(self, scores: Tensor) -> Tensor:
+        """Return the likeliest displacements (..., 2) for scores (..., classes)."""
+        return class_displacements(
+            scores.argmax(-1), self.config.img_shape, self.config.classes_per_axis
+        )
+
     def forward(self, velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return displacements (b, V, t, N, 2), codes (b, d) and scores (b, V*t*N, classes)."""
         encoded = self.encode(velocity)
         scores = self.decode(encoded.quantized)
-        told = class_displacements(
-            scores.argmax(-1), self.config.img_shape, self.config.classes_per_axis
-        )
-        return told, encoded.codes, scores.flatten(1, 3)
+        return self.displacements(scores), encoded.codes, scores.flatten(1, 3)
 
 
 def blank_tokenizer(config: TokenizerConfig) -> MotionTokenizer:
