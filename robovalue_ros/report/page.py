@@ -7,26 +7,19 @@ blobs, and every script but the one whose hash it names.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
-from importlib import resources
 
 from robovalue_ros.report import markup
 from robovalue_ros.report.markup import escape
 from robovalue_ros.report.model import Band, CurveMark, Report, ReportChapter, ReportEpisode
 from robovalue_ros.report.payload import episode_json, inert_json, video_text
+from robovalue_ros.report.shell import asset, page_head
 from robovalue_ros.report.table import episodes_section
 
 __all__ = ["Band", "CurveMark", "Report", "ReportChapter", "ReportEpisode", "page_parts", "render"]
 
 
 SCRIPTS = ("plot.js", "viewer.js", "table.js")
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
-    "d='M2 13 6 8l3 2 5-7' fill='none' stroke='%232f6ae0' stroke-width='2.4' "
-    "stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E"
-)
 
 
 def render(report: Report) -> str:
@@ -36,19 +29,10 @@ def render(report: Report) -> str:
 
 def page_parts(report: Report) -> Iterator[str]:
     """Yield the page piece by piece, one video at a time, so that a large page is never whole."""
-    style = _asset("page.css")
-    script = "{\n" + "".join(_asset(name) for name in SCRIPTS) + "}"
-    policy = (
-        "default-src 'none'; media-src blob:; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
-    )
+    style = asset("page.css")
+    script = "{\n" + "".join(asset(name) for name in SCRIPTS) + "}"
     yield from (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f'<link rel="icon" href="{ICON}">\n'
-        f"<title>{escape(report.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n",
+        page_head(report.title, style, script),
         '<header class="masthead"><div><p class="brand">robovalue</p>'
         f"<h1>{escape(report.title)}</h1>",
         f'<p class="subtitle">{escape(report.subtitle)}</p>' if report.subtitle else "",
@@ -60,7 +44,7 @@ def page_parts(report: Report) -> Iterator[str]:
         markup.chapters_sections(report.chapters),
         "\n</main>\n<footer>Made by robovalue. This file is complete: it loads nothing and sends "
         "nothing.</footer>\n",
-        _asset("viewer.html"),
+        asset("viewer.html"),
         f'<script type="application/json" id="index">{_index(report)}</script>\n',
         *(_block(f"data-{n}", episode_json(item)) for n, item in enumerate(report.episodes)),
         f"<script>{script}</script>\n",
@@ -91,13 +75,3 @@ def _index(report: Report) -> str:
 
 def _block(name: str, text: str) -> str:
     return f'<script type="application/json" id="{name}">{text}</script>\n'
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
-
-
-def _asset(name: str) -> str:
-    source = resources.files("robovalue_ros.report").joinpath("assets", name)
-    return source.read_text(encoding="utf-8")

@@ -88,14 +88,13 @@ class SequenceNetwork(nn.Module):
         return (held * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
 
     def _cut(self, tokens: Tensor) -> Tensor:
-        """Take away columns that are padding in every row.
+        """Take away columns that are padding in every row, and go where the weights are.
 
         A backward direction starts in the padding, so there they have to stay.
         """
-        if self.shape.bidirectional:
-            return tokens
-        longest = int((tokens != PAD).sum(dim=1).max())
-        return tokens[:, : max(1, longest)]
+        if not self.shape.bidirectional:
+            tokens = tokens[:, : max(1, int((tokens != PAD).sum(dim=1).max()))]
+        return tokens.to(self.head.weight.device)
 
 
 def new_network(

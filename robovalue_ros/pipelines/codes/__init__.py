@@ -1,0 +1,1 @@
+"""`robovalue codes`: from exported code sequences to embeddings, clusters and pictures."""
