@@ -39,6 +39,7 @@ SPIN_S = 0.1
 COMMAND_DEPTH = 10
 ACKNOWLEDGED_S = 0.5
 LISTENER_S = 1.0
+MATCHING_S = 0.2  # until a listener that is known here knows this link too
 LONGEST_SLEEP_S = 10.0
 
 
@@ -197,8 +198,11 @@ class RosArm:
                 )
             time.sleep(POLL_S)
         end = min(end, time.monotonic() + LISTENER_S)
-        while not self._out.get_subscription_count() and time.monotonic() < end:
+        while not self._out.get_subscription_count():
+            if time.monotonic() >= end:
+                return  # whoever only listens needs nobody who obeys
             time.sleep(POLL_S)
+        time.sleep(MATCHING_S)
 
     def _unknown(self) -> list[str]:
         lacking = [] if self._senses.names else ["joints"]
