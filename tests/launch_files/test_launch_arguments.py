@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 import types
 import typing
@@ -15,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from launch_runner import FILES, NAMES, calls
+from launch_runner import FILES, NAMES, ROOT, calls
 
 from robovalue_ros.cli.commands import COMMANDS, config_of
 from robovalue_ros.cli.options import parse
@@ -188,3 +189,21 @@ def test_a_checkout_without_scripts_starts_them_with_this_python(
         python, option, code = executable_words(name)
         assert (python, option) == (sys.executable, "-c")
         assert FUNCTIONS[name].split(":")[1] in code
+
+
+def test_the_documentation_names_every_launch_file_and_arguments_that_exist() -> None:
+    text = (ROOT / "docs" / "ros.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    rows = re.findall(r"^\| `(\w+)` \| `([a-z0-9 -]+)` \| `(.+)` \|$", text, re.MULTILINE)
+    tools = {
+        name: words[0]
+        for path, name in zip(FILES, NAMES, strict=True)
+        for called, words in calls(path)
+        if called == "tool_launch"
+    }
+    examples = {name: (command, words) for name, command, words in rows if name in NAMES}
+    assert {name: command for name, (command, _) in examples.items()} == tools
+    for name, (command, words) in examples.items():
+        known = {one.name for one in launch_arguments(config_of(command))}
+        assert {word.partition(":=")[0] for word in words.split()} <= known, name
+    for name in ("value", "sim", "replay", "sim_demo"):
+        assert f"| `{name}` |" in text and f"robovalue_ros {name}.launch.py" in text
