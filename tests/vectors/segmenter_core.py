@@ -228,7 +228,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "resize_shape": lambda h, w, shorter: list(resized_shape(h, w, shorter)),
     "grid_points": grid,
     "normalize_traj": lambda tracks_rc, img_shape: normalised(
-        np.array(tracks_rc, np.float64), (img_shape[0], img_shape[1])
+        np.nan_to_num(np.array(tracks_rc, np.float64), posinf=0.0, neginf=0.0),
+        (img_shape[0], img_shape[1]),
     ),
     "pre_gate": gate_pixels,
     "motion_gate": gate_motion,
