@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -12,24 +11,24 @@ from robovalue_ros.contracts.ports import PointTracker
 from robovalue_ros.contracts.types import PointTracks
 from robovalue_ros.segment.energy import token_energy, velocity_energy
 from robovalue_ros.segment.events import Cost, Gate, Reading
-from robovalue_ros.segment.feed import HeldFrame, Window
+from robovalue_ros.segment.feed import Window
 from robovalue_ros.segment.gates import GateAnswer, motion_gate
 from robovalue_ros.segment.grid import Points, grid_points, reference_grid_points
+from robovalue_ros.segment.incremental import SharedSteps
 from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.tracking import (
     Floats,
     StepTracker,
     Tokens,
     WindowEncoder,
-    follow,
 )
 from robovalue_ros.segment.tracks import reference_velocities, velocities
 
 
 class WindowReader:
-    """Reads windows one by one; a reading depends on its own window only.
+    """Reads windows in order, some may be left out; a reading depends on its own window only.
 
-    tracker: a `StepTracker` works up each frame once for all windows; a `PointTracker` is
+    tracker: a `StepTracker` looks at every pair of frames once for all windows; a `PointTracker` is
     asked for every window anew. Raises ConfigError when the energy needs a tokenizer that is not there.
     """
 
@@ -46,7 +45,9 @@ class WindowReader:
                 hint="Name a trained tokenizer, or use the energy 'velocity'.",
             )
         self._options = options
-        self._tracker = tracker
+        self._tracker = (
+            SharedSteps(tracker, options.stride) if isinstance(tracker, StepTracker) else tracker
+        )
         self._tokenizer = tokenizer
 
     def tune(self, options: StreamOptions) -> None:
@@ -86,24 +87,16 @@ class WindowReader:
         return velocities(tracks.xy, (height, width))
 
     def _tracks(self, window: Window, points: Points) -> PointTracks:
-        stamps = window.times.stamps_ns
-        if isinstance(self._tracker, StepTracker):
-            prepared = [_prepared(self._tracker, frame) for frame in window.frames]
-            return follow(self._tracker, prepared, points, stamps)
+        if isinstance(self._tracker, SharedSteps):
+            return self._tracker.tracks(window, points)
         images = np.stack([frame.image for frame in window.frames])
-        return self._tracker.track(images, points, stamps)
+        return self._tracker.track(images, points, window.times.stamps_ns)
 
 
 def _points(options: StreamOptions, height: int, width: int) -> Points:
     if options.grid == "reference":
         return reference_grid_points(options.num_tracks, height)
     return grid_points(options.num_tracks, height, width)
-
-
-def _prepared(tracker: StepTracker, frame: HeldFrame) -> Any:
-    if not frame.prepared:
-        frame.prepared.append(tracker.prepare(frame.image))
-    return frame.prepared[0]
 
 
 def _reading(

@@ -41,8 +41,8 @@ class SegmentStream:
         self._options = options
         self._camera = camera
         self._resize = resize
-        self._has_codes = tokenizer is not None
-        self._reader = WindowReader(options, tracker, tokenizer)
+        self._tracker = tracker
+        self._tokenizer = tokenizer
         self.reset()
 
     @property
@@ -67,7 +67,8 @@ class SegmentStream:
     def reset(self) -> None:
         """Forget everything seen: the next frame is the first of another recording."""
         self._feed = WindowFeed(self._options, self._resize)
-        self._segmenter = Segmenter(self._options, self._has_codes)
+        self._reader = WindowReader(self._options, self._tracker, self._tokenizer)
+        self._segmenter = Segmenter(self._options, self._tokenizer is not None)
 
     def tune(self, options: StreamOptions) -> None:
         """Use other thresholds from now on; raises ContractError when more than those differ."""
@@ -91,7 +92,7 @@ class SegmentStream:
         return None if image is None else self._feed.push(image, frame.stamp_ns)
 
     def read(self, window: Window) -> Reading:
-        """Return what is known about a window; depends on nothing else."""
+        """Return what is known about a window; windows come in order, some may be missing."""
         return self._reader.read(window)
 
     def absorb(self, reading: Reading) -> Update:

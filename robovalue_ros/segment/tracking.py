@@ -17,9 +17,11 @@ Floats = NDArray[np.float32]
 
 @runtime_checkable
 class StepTracker(Protocol):
-    """Follows points from one frame to the next, so that a frame is worked up only once.
+    """Follows points from one frame to the next, so that frames are looked at once.
 
-    Points do not influence each other: a point ends up in the same place, whoever else is asked for.
+    Points do not influence each other: a point ends up in the same place, whoever else is asked
+    for. A tracker that leaves a point exactly where it is when it does not move saves work: windows
+    share such points.
     """
 
     def prepare(self, image: Image) -> Any:

@@ -36,9 +36,14 @@ def walk(moves: Sequence[int], rng: np.random.Generator, length: int = 12) -> li
 
 @dataclass
 class WorldSteps:
-    """A step tracker of this world. prepared: which places it was asked to work up, in order."""
+    """A step tracker of this world.
+
+    prepared: which places it was asked to work up, in order. stepped: how many points it was
+    asked for, call by call.
+    """
 
     prepared: list[int] = field(default_factory=list)
+    stepped: list[int] = field(default_factory=list)
 
     def prepare(self, image: NDArray[np.uint8]) -> int:
         place = int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])
@@ -49,6 +54,7 @@ class WorldSteps:
         self, before: int, after: int, points_xy: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Points on the left go right, all others down: every point is lost when it leaves."""
+        self.stepped.append(len(points_xy))
         moved = points_xy.copy()
         left = points_xy[:, 0] < SIZE[1] / 2
         moved[left, 0] += (after - before) / 16

@@ -193,10 +193,20 @@ def test_a_frame_is_worked_up_once_and_a_still_one_never() -> None:
     moving = frames(list(range(0, 240, 3)))
     assert len(updates_of(SegmentStream(options, tracker, SumEncoder()), moving)) == 17
     assert tracker.prepared == list(range(0, 240, 3))
+    assert len(tracker.stepped) == 79 and max(tracker.stepped) > 16
     still = WorldSteps()
     updates = updates_of(SegmentStream(options, still, SumEncoder()), frames([5] * 80))
     assert [one.reading.gate for one in updates] == ["pixels"] * 17 and still.prepared == []
     assert [one.reading.energy for one in updates] == [0.0] * 17
+
+
+def test_points_that_stand_still_are_asked_for_once() -> None:
+    options = replace(
+        OPTIONS, pre_gate=PreGateOptions(enable=False), motion_gate=MotionGateOptions(enable=False)
+    )
+    tracker = WorldSteps()
+    updates_of(SegmentStream(options, tracker, SumEncoder()), frames([5] * 80))
+    assert tracker.stepped == [16] * 79
 
 
 def test_a_fast_source_is_looked_at_at_its_rate() -> None:
