@@ -111,7 +111,7 @@ def red_cube_model(tmp_path_factory):
         }
         given.append((cameras, episode.stamps_ns))
     episodes.close()
-    model = fit_value_model(given, FitOptions(steps=120, batch=8), np.random.default_rng(0))
+    model = fit_value_model(given, FitOptions(steps=100, batch=8), np.random.default_rng(0))
     path = tmp_path_factory.mktemp("model") / "red_cube.npz"
     write_value_model(path, model, {"task": "put the red cube in the box"})
     return path
@@ -142,7 +142,7 @@ def test_the_value_of_the_simulated_robot_rises_to_success(world, red_cube_model
         settle()
     (end,) = ears.ends()
     values = np.array([state.value for state in scores.states])
-    assert end["success"] and len(values) > 0.5 * end["steps"]
+    assert end["success"] and len(values) > 0.25 * end["steps"]
     quarter = len(values) // 4
     assert values[:3].max() < 0.5 and values[-quarter:].max() > 0.9
     assert values[-quarter:].mean() - values[:quarter].mean() > 0.4

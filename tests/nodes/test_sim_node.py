@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from std_srvs.srv import SetBool, Trigger
 from toy_slider import SIZE, SLIDER, shade
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from robovalue_ros.contracts.config import field_specs
 from robovalue_ros.contracts.errors import ConfigError
 from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.nodes.convert import (
@@ -35,7 +37,7 @@ from robovalue_ros.nodes.sim_commands import (
     numbers_from_array,
     numbers_from_trajectory,
 )
-from robovalue_ros.nodes.sim_config import env_arguments
+from robovalue_ros.nodes.sim_config import SimNodeConfig, env_arguments
 from robovalue_ros.wiring import open_reader
 
 pytestmark = pytest.mark.ros
@@ -304,3 +306,11 @@ def test_options_are_json() -> None:
     assert env_arguments(texts) == {
         "size": [48, 64], "observation": "state", "jitter": 0.5, "stop_on_success": False
     }  # fmt: skip
+
+
+def test_every_parameter_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sim_node.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for spec in field_specs(SimNodeConfig):
+        (row,) = [row for row in rows if row.startswith(f"| `{spec.name}` |")]
+        assert spec.help in row and row.endswith("* |") == spec.live
