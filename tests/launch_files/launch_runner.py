@@ -12,8 +12,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 NAMES = [path.name.removesuffix(".launch.py") for path in FILES]
+# What `ros2` has in the Python of the system; the tools run in one that has the rest.
 LAUNCH = """
 import sys
+from importlib.abc import MetaPathFinder
+
+BLOCKED = {"torch", "sklearn", "h5py", "cv2", "av", "pyarrow", "rosbags", "mcap", "lz4", "zstandard",
+           "PIL", "tyro", "rich", "matplotlib", "gymnasium", "mujoco", "transformers"}
+
+class Wall(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in BLOCKED:
+            raise ImportError(f"{name} is blocked")
+        return None
+
+sys.meta_path.insert(0, Wall())
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import AnyLaunchDescriptionSource

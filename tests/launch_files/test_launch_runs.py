@@ -19,7 +19,7 @@ import yaml
 pytest.importorskip("launch", reason="`launch` comes with an installed ROS 2")
 pytest.importorskip("launch_ros", reason="`launch_ros` comes with an installed ROS 2")
 
-from launch import LaunchContext, LaunchDescription
+from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
 from launch_runner import FILES, NAMES, ROOT, calls, launched, started
@@ -188,6 +188,16 @@ def test_the_value_node_runs_until_it_is_told_to_stop(made: Made) -> None:
     assert "Traceback" not in rest
 
 
+def test_arguments_count_more_than_a_parameter_file(made: Made) -> None:
+    shipped = ROOT / "config" / "value_node.yaml"
+    words = [f"params_file:={shipped}", f"model:={made.model}", "transport:=compressed"]
+    process = started("value", made.folder, *words)
+    wait_for_line(process, "cam_high on image/compressed, cam_left_wrist on image_2/compressed")
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, rest
+
+
 @pytest.mark.parametrize(
     ("name", "words", "part"),
     [
@@ -266,7 +276,6 @@ def test_images_go_through_shared_memory_unless_the_user_said_otherwise(
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     context = LaunchContext()
-    LaunchDescription()
     actions = shared_memory(ROOT / "config").execute(context) or []
     assert all(isinstance(action, SetEnvironmentVariable) for action in actions)
     for action in actions:

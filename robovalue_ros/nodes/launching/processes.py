@@ -133,7 +133,7 @@ def shared_memory(config_folder: Path) -> Action:
 
 
 def rviz(config_folder: Path) -> Action:
-    """Open RViz with what this package publishes; the launch goes on without it."""
+    """Open RViz with both cameras; closing it ends nothing."""
     return Node(
         package="rviz2", executable="rviz2", output="log",
         arguments=["-d", str(config_folder / "robovalue.rviz")],
