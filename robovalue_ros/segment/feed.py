@@ -13,7 +13,7 @@ from robovalue_ros.contracts.validate import require
 from robovalue_ros.segment.events import FrameTimes
 from robovalue_ros.segment.gates import GateAnswer, PixelChanges
 from robovalue_ros.segment.options import StreamOptions
-from robovalue_ros.segment.pictures import Resize, gray
+from robovalue_ros.segment.pictures import Imaging
 from robovalue_ros.segment.resample import SlotClock
 from robovalue_ros.segment.windows import resized_shape
 
@@ -50,10 +50,10 @@ class Window:
 class WindowFeed:
     """Takes frames, keeps those that are looked at, and says when a window is complete."""
 
-    def __init__(self, options: StreamOptions, resize: Resize) -> None:
+    def __init__(self, options: StreamOptions, imaging: Imaging) -> None:
         self._options = options
         self._schedule = options.schedule
-        self._resize = resize
+        self._imaging = imaging
         self._clock = SlotClock(
             options.target_fps if options.resample == "slots" else 0.0, options.early
         )
@@ -76,9 +76,11 @@ class WindowFeed:
         if not self._clock.keep(stamp_ns):
             return None
         options = self._options
-        small = self._fitted(image, options.resize_shorter)
+        shape = resized_shape(image.shape[0], image.shape[1], options.resize_shorter)
+        small = image if shape == image.shape[:2] else self._imaging.resize(image, shape)
         if options.pre_gate.enable:
-            self._changes.push(gray(self._fitted(small, options.pre_gate.resize_shorter)))
+            shape = resized_shape(*shape, options.pre_gate.resize_shorter)
+            self._changes.push(self._imaging.gray(small, shape))
         self._ring.append(HeldFrame(small, stamp_ns, source))
         self.seen += 1
         due = self._schedule.due(self.seen)
@@ -99,7 +101,3 @@ class WindowFeed:
         self._size, self._last_ns = image.shape, stamp_ns
         self.pushed += 1
         return self.pushed - 1
-
-    def _fitted(self, image: Image, shorter: int) -> Image:
-        shape = resized_shape(image.shape[0], image.shape[1], shorter)
-        return image if shape == image.shape[:2] else self._resize(image, shape)

@@ -15,7 +15,11 @@ class HysteresisOptions:
     A cooldown of c blocks the c - 1 windows after a segment, so that 0 and 1 are the same.
     """
 
-    threshold: float = option(10.625, "energy from which an action begins", live=True)
+    threshold: float = option(
+        0.002, "energy from which an action begins; depends on the source of the energy: the "
+        "default is about what parts motion from stillness in velocities of robot videos",
+        live=True,
+    )  # fmt: skip
     hysteresis_ratio: float = option(
         0.95, "an action ends below threshold times this", low=0.0, high=1.0, live=True
     )

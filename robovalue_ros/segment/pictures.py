@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.validate import describe, require
 
 Gray = NDArray[np.uint8]
-Resize = Callable[[Image, tuple[int, int]], Image]
 
 
 def area_resized(image: Image, shape: tuple[int, int]) -> Image:
@@ -24,9 +24,30 @@ def area_resized(image: Image, shape: tuple[int, int]) -> Image:
         image.ndim == 3 and image.dtype == np.uint8 and image.size > 0,
         "image", "a uint8 array (H, W, C)", describe(image),
     )  # fmt: skip
-    height, width, channels = image.shape
-    if (height, width) == shape:
+    if image.shape[:2] == shape:
         return image
+    return _averaged(image, shape)
+
+
+def area_gray(image: Image, shape: tuple[int, int]) -> Gray:
+    """Return the brightness of an RGB picture, averaged like `area_resized`, as (h, w) uint8."""
+    bright = gray(image)
+    return bright if bright.shape == shape else _averaged(bright[..., None], shape)[..., 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Imaging:
+    """How pictures are made smaller: (picture, (height, width)) to a picture or its brightness.
+
+    A faster library may stand in; its rounding may differ by one level.
+    """
+
+    resize: Callable[[Image, tuple[int, int]], Image] = area_resized
+    gray: Callable[[Image, tuple[int, int]], Gray] = area_gray
+
+
+def _averaged(image: Image, shape: tuple[int, int]) -> Image:
+    height, width, channels = image.shape
     rows = _area_weights(height, shape[0]) @ image.reshape(height, -1).astype(np.float32)
     across = rows.reshape(shape[0], width, channels).swapaxes(0, 1).reshape(width, -1)
     columns = _area_weights(width, shape[1]) @ across

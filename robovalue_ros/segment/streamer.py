@@ -11,7 +11,7 @@ from robovalue_ros.contracts.types import Frame
 from robovalue_ros.segment.events import Reading, SegmentClosed, Update
 from robovalue_ros.segment.feed import Window, WindowFeed
 from robovalue_ros.segment.options import StreamOptions
-from robovalue_ros.segment.pictures import Resize, area_resized
+from robovalue_ros.segment.pictures import Imaging
 from robovalue_ros.segment.reader import WindowReader
 from robovalue_ros.segment.segmenter import Segmenter
 from robovalue_ros.segment.tracking import StepTracker, WindowEncoder
@@ -25,7 +25,7 @@ class SegmentStream:
     and belongs to the frames, `read` is costly and may be left out when late, `absorb` takes what was
     read. Whatever is left out, every result keeps the number of its window.
 
-    camera: which one to follow; None for frames of a single camera. resize: how pictures are made
+    camera: which one to follow; None for frames of a single camera. imaging: how pictures are made
     smaller. Raises ConfigError when the energy needs a tokenizer that is not there.
     """
 
@@ -36,11 +36,11 @@ class SegmentStream:
         tokenizer: WindowEncoder | None = None,
         *,
         camera: str | None = None,
-        resize: Resize = area_resized,
+        imaging: Imaging | None = None,
     ) -> None:
         self._options = options
         self._camera = camera
-        self._resize = resize
+        self._imaging = imaging or Imaging()
         self._tracker = tracker
         self._tokenizer = tokenizer
         self.reset()
@@ -66,7 +66,7 @@ class SegmentStream:
 
     def reset(self) -> None:
         """Forget everything seen: the next frame is the first of another recording."""
-        self._feed = WindowFeed(self._options, self._resize)
+        self._feed = WindowFeed(self._options, self._imaging)
         self._reader = WindowReader(self._options, self._tracker, self._tokenizer)
         self._segmenter = Segmenter(self._options, self._tokenizer is not None)
 

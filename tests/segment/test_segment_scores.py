@@ -60,6 +60,7 @@ times = st.lists(st.integers(0, 20).map(float), max_size=5, unique=True).map(sor
 
 
 @given(labelled, st.sampled_from(["at least", "above"]))
+@settings(deadline=None)
 def test_the_sweep_counts_every_window_at_every_threshold(
     pairs: list[tuple[float, bool]], comparison: str
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_wrong_key_names_the_nearest() -> None:
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=60))
+@settings(deadline=None)
 def test_otsu_lies_among_the_values(values: list[float]) -> None:
     level = otsu(np.array([*values, np.nan, np.inf]))
     assert min(values) <= level <= max(values)
@@ -193,6 +195,7 @@ def test_scores_of_labelled_frames() -> None:
 
 
 @given(st.lists(st.integers(-1, 3), min_size=1, max_size=30))
+@settings(deadline=None)
 def test_names_of_labels_do_not_matter_once_they_are_matched(labels: list[int]) -> None:
     true = np.array(labels)
     names = {-1: -1, 0: 9, 1: 4, 2: 0, 3: 1}
@@ -204,6 +207,7 @@ def test_names_of_labels_do_not_matter_once_they_are_matched(labels: list[int]) 
 
 
 @given(st.lists(st.integers(0, 3), max_size=6), st.lists(st.integers(0, 3), max_size=6))
+@settings(deadline=None)
 def test_the_edit_score_is_the_longest_way_round(first: list[int], second: list[int]) -> None:
     """Against the definition: the longest common choice of places, replaced ones counted once."""
     ours, theirs = ([run.label for run in runs(np.array(x, int))] for x in (first, second))

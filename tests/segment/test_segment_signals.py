@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ConfigError, ContractError
@@ -24,6 +24,7 @@ series = st.lists(st.floats(0.0, 10.0), min_size=1, max_size=30)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.sampled_from([0.0, 0.02, 0.2, 0.5]))
+@settings(max_examples=40, deadline=None)
 def test_a_stream_of_pictures_gives_what_whole_windows_give(
     seed: int, window: int, threshold: float
 ) -> None:
@@ -71,6 +72,7 @@ def test_the_motion_gate_needs_both_to_be_small() -> None:
 
 
 @given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_energies_are_mean_lengths(tokens: int, dim: int, seed: int) -> None:
     Z = np.random.default_rng(seed).normal(size=(tokens, dim))
     lengths = [float(np.sqrt((row**2).sum())) for row in Z]
@@ -88,6 +90,7 @@ def test_an_unknown_mode_is_named() -> None:
 
 
 @given(series, st.sampled_from(["ema", "ma"]), st.floats(0.0, 1.0), st.integers(1, 6))
+@settings(deadline=None)
 def test_smoothing_is_the_same_at_once_and_one_by_one(
     values: list[float], method: str, alpha: float, window: int
 ) -> None:

@@ -24,7 +24,7 @@ from robovalue_ros.segment.gates import MotionGateOptions, PreGateOptions, motio
 from robovalue_ros.segment.grid import grid_points
 from robovalue_ros.segment.hysteresis import HysteresisOptions
 from robovalue_ros.segment.options import EnergyOptions, StreamOptions
-from robovalue_ros.segment.pictures import gray
+from robovalue_ros.segment.pictures import Imaging, gray
 from robovalue_ros.segment.selection import SelectionOptions
 from robovalue_ros.segment.streamer import SegmentStream, segment_frames
 from robovalue_ros.segment.tracking import StepTracker, WindowEncoder, WindowTracker, follow
@@ -233,9 +233,14 @@ def test_pictures_are_made_smaller_once_for_points_and_once_for_the_gate() -> No
         asked.append(shape)
         return np.ascontiguousarray(image[: shape[0], : shape[1]])
 
-    stream = SegmentStream(options, WorldSteps(), SumEncoder(), resize=resize)
+    def bright(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        return gray(resize(image, shape))
+
+    stream = SegmentStream(options, WorldSteps(), SumEncoder(), imaging=Imaging(resize, bright))
     updates_of(stream, recording([3, 3]))
     assert asked == [(12, 16), (6, 8)] * 25
+    again = SegmentStream(options, WorldSteps(), SumEncoder())
+    assert [one.reading.gate for one in updates_of(again, recording([0, 0]))] == ["pixels"] * 3
 
 
 def test_memory_is_that_of_a_window() -> None:

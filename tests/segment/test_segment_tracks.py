@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ContractError
@@ -24,6 +24,7 @@ from robovalue_ros.segment.tracks import (
 
 
 @given(st.integers(1, 900), st.integers(2, 800), st.integers(2, 800))
+@settings(deadline=None)
 def test_points_stand_in_the_middle_of_equal_cells(tracks: int, height: int, width: int) -> None:
     points = grid_points(tracks, height, width)
     side = cells_per_side(tracks)
@@ -41,6 +42,7 @@ def test_older_points_cover_a_square_on_the_left() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+@settings(deadline=None)
 def test_velocities_do_not_depend_on_the_resolution(seed: int, factor: int) -> None:
     rng = np.random.default_rng(seed)
     xy = rng.uniform(0, 1, (5, 16, 2)) * (640, 480)
@@ -86,6 +88,7 @@ def test_older_streams_had_other_axes_and_one_scale() -> None:
 
 
 @given(st.integers(2, 20), st.integers(2, 20), st.sampled_from(["linear", "cubic"]))
+@settings(deadline=None)
 def test_time_is_stretched_between_the_ends(count: int, length: int, how: str) -> None:
     line = np.linspace([[-1.0, 0.5]], [[1.0, 0.25]], count)
     found = in_time(line, length, how)

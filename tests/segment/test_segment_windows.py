@@ -6,11 +6,11 @@ from collections import deque
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ContractError
-from robovalue_ros.segment.pictures import area_resized, gray
+from robovalue_ros.segment.pictures import area_gray, area_resized, gray
 from robovalue_ros.segment.resample import (
     DoubleStartClock,
     SlotClock,
@@ -21,6 +21,7 @@ from robovalue_ros.segment.windows import Schedule, resized_shape
 
 
 @given(st.integers(2, 20), st.integers(1, 25), st.integers(0, 120))
+@settings(deadline=None)
 def test_the_schedule_is_that_of_a_ring_of_frames(window: int, stride: int, total: int) -> None:
     schedule = Schedule(window, stride)
     ring: deque[int] = deque(maxlen=window)
@@ -45,6 +46,7 @@ def test_the_usual_windows() -> None:
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 200), st.integers(0, 2**60))
+@settings(deadline=None)
 def test_even_recordings_give_the_same_frames_live_and_from_files(
     fps_in: int, target: int, count: int, start_ns: int
 ) -> None:
@@ -54,6 +56,7 @@ def test_even_recordings_give_the_same_frames_live_and_from_files(
 
 
 @given(st.lists(st.integers(1, 400_000_000), max_size=60), st.sampled_from([0.0, 0.3]))
+@settings(deadline=None)
 def test_a_period_gives_at_most_one_frame(gaps: list[int], early: float) -> None:
     period = 50_000_000
     stamps = np.cumsum([0, *gaps])
@@ -94,6 +97,7 @@ def test_whole_steps(fps_in: float, target: float, step: int) -> None:
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 600))
+@settings(deadline=None)
 def test_the_shorter_side_is_what_was_asked_for(height: int, width: int, shorter: int) -> None:
     found = resized_shape(height, width, shorter)
     assert min(found) == shorter
@@ -106,6 +110,7 @@ def test_sizes_that_stay() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_areas_are_averaged(height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (height * 3, width * 2, 3), dtype=np.uint8)
@@ -119,3 +124,6 @@ def test_areas_are_averaged(height: int, width: int, seed: int) -> None:
 def test_grey_is_brightness() -> None:
     colours = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]])
     assert gray(colours.astype(np.uint8)).tolist() == [[0, 255, 76, 150, 29]]
+    pairs = np.repeat(colours.astype(np.uint8), 2, axis=0)
+    assert area_gray(pairs, (1, 5)).tolist() == [[0, 255, 76, 150, 29]]
+    assert area_gray(pairs, (2, 5)).tolist() == gray(pairs).tolist()

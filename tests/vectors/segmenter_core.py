@@ -28,7 +28,7 @@ from robovalue_ros.segment.hysteresis import HysteresisOptions
 from robovalue_ros.segment.mean_precision import FoundSegment, average_precision
 from robovalue_ros.segment.naming import clip_name, codes_name, energy_path
 from robovalue_ros.segment.options import StreamOptions
-from robovalue_ros.segment.pictures import area_resized, gray
+from robovalue_ros.segment.pictures import area_gray
 from robovalue_ros.segment.resample import DoubleStartClock, decimation_step, time_driven_indices
 from robovalue_ros.segment.segmenter import Segmenter, stored_reading
 from robovalue_ros.segment.selection import SelectionOptions
@@ -58,7 +58,7 @@ def gate_pixels(frames: Any, debug: bool = False, **given: Any) -> Answer:
     pictures = np.array(frames, np.uint8)
     shape = resized_shape(*pictures.shape[1:3], options.resize_shorter)
     answer = pre_gate(
-        np.stack([gray(area_resized(picture, shape)) for picture in pictures[..., ::-1]]), options
+        np.stack([area_gray(picture, shape) for picture in pictures[..., ::-1]]), options
     )
     return {**_dropped(answer, options.enable), "mad": answer.mean, "active_ratio": answer.active}
 
