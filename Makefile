@@ -12,10 +12,11 @@ APT_RENDER := libegl1 libegl-mesa0 libgles2 libgl1 libgl1-mesa-dri libglib2.0-0
 APT_VENV := python3-venv
 APT_BROWSER := chromium
 
-.PHONY: help demo test lint bench bench-value system system-test venv dev clean
+.PHONY: help demo test test-gpu lint bench bench-value system system-test venv dev clean
 help:
 	@echo "make demo    record, convert and look at episodes of the embedded simulator"
 	@echo "make test    run the whole test suite"
+	@echo "make test-gpu   the tests that need a CUDA device"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   print the benchmark tables and write docs/benchmarks.md"
 	@echo "make bench-value   write docs/value_study.md: an hour, goes on after an interruption"
@@ -26,6 +27,9 @@ demo: venv
 
 test: dev system-test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-gpu: dev
+	@$(BIN)/python -m pytest -m gpu
 
 lint: dev
 	@$(BIN)/ruff check .

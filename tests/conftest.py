@@ -7,6 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from the suite: its numbers are those of the CPU. `pytest -m gpu` sees them."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 USUAL = os.sched_getscheduler(0), os.sched_getparam(0)
 
 

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from robovalue_ros.nodes.continuity import Verdict
 from robovalue_ros.nodes.diagnostics import Health, HealthLevel, Value, worst
 from robovalue_ros.nodes.value_config import CameraTopic
 from robovalue_ros.nodes.vitals import Report
+from robovalue_ros.value.stream.continuity import Verdict
 from robovalue_ros.value.stream.pairing import Tally
 
 NOTE_S = 5.0

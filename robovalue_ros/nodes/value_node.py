@@ -20,14 +20,12 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Float32, String
 from std_srvs.srv import Trigger
-from threadpoolctl import threadpool_limits
 
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.tools import WriteOptions
 from robovalue_ros.contracts.types import Frame
 from robovalue_ros.data.stills import encode_jpeg, still_size
-from robovalue_ros.nodes.continuity import Continuity
 from robovalue_ros.nodes.convert import (
     ConversionError,
     picture_from_ros,
@@ -47,8 +45,8 @@ from robovalue_ros.nodes.value_health import (
 )
 from robovalue_ros.nodes.vitals import Vitals
 from robovalue_ros.nodes.worker import Worker
+from robovalue_ros.value.stream.continuity import Continuity
 from robovalue_ros.value.stream.live import ValueSample, ValueStream
-from robovalue_ros.value.stream.model import PIXELS
 from robovalue_ros.value.stream.pairing import MS, Matched, Pairing
 from robovalue_ros.value.stream.telling import PART, EventTeller, told
 from robovalue_ros.wiring import make_writer, open_value_stream
@@ -82,7 +80,6 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         self._subscriptions_made: list[Any] = []
         self._made: list[tuple[Any, Any]] = []
         self._writing = False
-        self._one_thread: threadpool_limits | None = None
         super().__init__(name, **further)
 
     # Hooks of the spine
@@ -122,10 +119,6 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
     def begin(self) -> None:
         with self._lock:
             self._forget()
-        if self._stream is not None and self._stream.model.kind == PIXELS:
-            # Its products are tiny: further threads only wait for each other, and on a busy
-            # machine they wait long.
-            self._one_thread = threadpool_limits(1, user_api="blas")
         self._pairing = Pairing(self._names(), *self._limits(self.config))
         self._worker = self.add_worker(self._work, "value")
         quality = QoSProfile(
@@ -148,9 +141,6 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         for subscription in self._subscriptions_made:
             self.destroy_subscription(subscription)
         self._subscriptions_made = []
-        if self._one_thread is not None:
-            self._one_thread.restore_original_limits()
-            self._one_thread = None
         if self._pairing is not None:
             # Whatever still waits will never be a moment of this run.
             self._pairing.reset()

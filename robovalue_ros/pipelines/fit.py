@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from robovalue_ros import __version__
 from robovalue_ros.backends.encoders.choice import PIXELS, EncoderChoice, stored_choice
 from robovalue_ros.contracts.config import option, to_mapping
 from robovalue_ros.contracts.errors import ContractError, DataError
-from robovalue_ros.contracts.frames import FrameSource, Image
-from robovalue_ros.contracts.progress import Progress, SilentProgress, Tick
+from robovalue_ros.contracts.frames import FrameSource
+from robovalue_ros.contracts.progress import Progress, SilentProgress
 from robovalue_ros.contracts.tools import ColorOrder, ReadFormat, ReadOptions, Rotation
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.value_store.value_model import write_value_model
@@ -28,10 +27,11 @@ from robovalue_ros.pipelines.fit_demonstrations import (
     few_findings,
     list_episodes,
 )
+from robovalue_ros.pipelines.learning import learn_pixels
 from robovalue_ros.pipelines.recordings import Opener, Readers
-from robovalue_ros.value.pixels.shrink import SIDE, shrink
+from robovalue_ros.value.pixels.shrink import shrunk_frames
 from robovalue_ros.value.stream.core import Encoders
-from robovalue_ros.value.stream.fitting import Given, checked_demonstration, fit_value_model
+from robovalue_ros.value.stream.fitting import Given, checked_demonstration
 from robovalue_ros.value.stream.match_fitting import (
     EmbeddedDemonstration,
     embed_demonstration,
@@ -43,7 +43,6 @@ from robovalue_ros.value.stream.options import FitOptions
 
 EncoderMaker = Callable[[EncoderChoice, Sequence[str]], Encoders]
 DEFAULT_PROGRESS = SilentProgress()
-SHARES = 1000
 
 
 def _as_read(name: str) -> Any:
@@ -141,22 +140,10 @@ def fit(
 def _fit_pixels(config: FitConfig, taken: Taken, progress: Progress) -> ValueModel:
     def small(pictures: Mapping[str, FrameSource], stamps: Stamps) -> Given:
         checked_demonstration((pictures, stamps), tuple(pictures), "demonstration")
-        return {name: _small(source) for name, source in pictures.items()}, stamps
+        return {name: shrunk_frames(source) for name, source in pictures.items()}, stamps
 
     rng = np.random.default_rng(config.seed)
-    with ExitStack() as stack:
-        told = 0
-        tick: Tick | None = None
-
-        def hear(share: float) -> None:
-            nonlocal told, tick
-            if tick is None:  # only now are all demonstrations read
-                tick = stack.enter_context(progress.stage("learning", SHARES))
-            reached = int(share * SHARES)
-            tick(reached - told)
-            told = reached
-
-        return fit_value_model(taken.each(small), config.fit, rng, hear)
+    return learn_pixels(taken.each(small), config.fit, rng, progress)
 
 
 def _fit_matching(config: FitConfig, taken: Taken, encoders: Encoders) -> ValueModel:
@@ -165,14 +152,6 @@ def _fit_matching(config: FitConfig, taken: Taken, encoders: Encoders) -> ValueM
 
     demos = list(taken.each(embedded))
     return fit_matching_model(demos, encoders, "recent", config.fit, config.matching)
-
-
-def _small(source: FrameSource) -> Image:
-    """Read all frames of a camera as small pictures, which is all that fitting keeps of them."""
-    small = np.empty((len(source), SIDE, SIDE, 3), np.uint8)
-    for row, image in enumerate(source.iterate()):
-        small[row] = np.rint(shrink(image) * np.float32(255.0))
-    return small
 
 
 def _about(config: FitConfig, chosen: Chosen, taken: Taken, model: ValueModel) -> dict[str, Any]:

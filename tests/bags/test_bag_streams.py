@@ -26,6 +26,8 @@ from toy_bags import (
 from robovalue_ros.cli.main import main
 from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.data.rosbag.copying import known_topic
+from robovalue_ros.pipelines.bag.score import AHEAD
+from robovalue_ros.value.pixels.shrink import SIDE
 from robovalue_ros.value.stream.live import stream_samples
 from robovalue_ros.value.stream.model import ValueModel
 
@@ -185,8 +187,12 @@ def test_memory_does_not_grow_with_the_bag(model: ValueModel, tmp_path: Path, st
         del messages
         work = lambda bag=bag: scored(model, tmp_path / "out", bag, storage=storage)  # noqa: E731
         peaks.append(peak_bytes(work))
-    # The first pays for what is loaded once.
-    assert peaks[2] < peaks[1] + 2_000_000 and peaks[2] < 30_000_000, peaks
+    # The first pays for what is loaded once. How far decoding runs ahead of the stream depends on
+    # how busy the machine is: the window may be full in one run and nearly empty in another.
+    picture = 2 * pixels.nbytes + SIDE * SIDE * 3 * 4  # as recorded, decoded, made small
+    window = 2 * (AHEAD + 2) * picture
+    whole = 2 * 140 * pixels.nbytes
+    assert peaks[2] < peaks[1] + window < whole / 3 + peaks[1], (peaks, window)
 
 
 def test_info(tmp_path: Path, model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

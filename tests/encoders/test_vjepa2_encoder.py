@@ -302,7 +302,7 @@ def test_numbers_that_overflow_are_an_error_not_a_vector(
 
 @pytest.mark.slow
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device and `pytest -m gpu`")
 @pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
 def test_a_gpu_gives_nearly_the_same(vjepa2_file: Path, clips: Clips, precision: Any) -> None:
     on_gpu = build(vjepa2_file, run=RunConfig(devices=("all",), precision=precision))

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robovalue_ros.nodes.continuity import GAP_NS, JUMP_NS, Continuity
 from robovalue_ros.nodes.mailbox import Mailbox
 from robovalue_ros.nodes.vitals import MOST_KEPT, Vitals
 from robovalue_ros.nodes.worker import Worker
+from robovalue_ros.value.stream.continuity import GAP_NS, JUMP_NS, Continuity
 from robovalue_ros.value.stream.pairing import LATE_NS
 
 MS = 1_000_000

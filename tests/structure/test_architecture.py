@@ -29,7 +29,8 @@ FLOORS = {
 }
 # Floors on which siblings do not know each other.
 STRANGERS = (1, 2)
-CORE_LIBRARIES = {"numpy", "scipy", "sklearn", "torch"}
+# threadpoolctl comes with scikit-learn.
+CORE_LIBRARIES = {"numpy", "scipy", "sklearn", "threadpoolctl", "torch"}
 
 
 def sources() -> list[Path]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from robovalue_ros.contracts.errors import ConfigError, ContractError
 from robovalue_ros.contracts.frames import ArrayFrames
@@ -45,6 +47,29 @@ def test_pushing_equals_offline_scoring_to_the_bit(model, player) -> None:
     stream.reset()
     again = np.array([stream.push(frame).value for frame in frames])
     np.testing.assert_array_equal(again, live)
+
+
+def blas_threads() -> list[int]:
+    return [part["num_threads"] for part in threadpool_info() if part["user_api"] == "blas"]
+
+
+def test_values_do_not_depend_on_threads(model, player) -> None:
+    """Nor on what others do meanwhile; whoever asked for threads has them back afterwards."""
+    # Of a size that is no multiple of the network's, so that shrinking takes products too.
+    frames = [
+        Frame(frame.stamp_ns, {n: np.kron(i, np.ones((3, 3, 1), np.uint8))[:150, :170]
+                               for n, i in frame.images.items()})
+        for frame in player(101).frames()
+    ]  # fmt: skip
+    with threadpool_limits(1, user_api="blas"):
+        wanted = stream_samples(model, frames)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        assert stream_samples(model, frames) == wanted
+        with ThreadPoolExecutor(3) as pool:
+            found = list(pool.map(lambda _: stream_samples(model, frames), range(6)))
+        assert all(samples == wanted for samples in found)
+        assert blas_threads() == before
 
 
 @given(st.integers(1, 30), st.integers(0, 2**31))

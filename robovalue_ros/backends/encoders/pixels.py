@@ -19,8 +19,9 @@ from robovalue_ros.backends.encoders.identity import encoder_id, weights_digest
 from robovalue_ros.backends.encoders.preprocess import crop_clips, require_clips, require_crops
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.validate import require
+from robovalue_ros.value.one_thread import one_thread_products
 from robovalue_ros.value.pixels.network import CAMERA_PARTS, HIDDEN, PixelNetwork
-from robovalue_ros.value.pixels.shrink import SIDE, shrink
+from robovalue_ros.value.pixels.shrink import SIDE, shrunk
 
 CLIP_FRAMES = 2
 UNIT = np.float32(1 / 255)
@@ -38,8 +39,7 @@ class ShrinkCrop:
         return {"crop": "area-average-uint8", "size": SIDE}
 
     def __call__(self, frame: Image) -> Image:
-        small: Image = np.rint(shrink(frame) * np.float32(255.0)).astype(np.uint8)
-        return small
+        return shrunk(frame)
 
 
 class PixelsEncoder:
@@ -91,6 +91,7 @@ class PixelsEncoder:
         require_clips(clips, CLIP_FRAMES)
         return self.encode_crops(crop_clips(clips, self.crop))
 
+    @one_thread_products()
     def encode_crops(self, crops: Image) -> NDArray[np.float32]:
         """Turn prepared clips (B, 2, SIDE, SIDE, 3) uint8 into (B, dim).
 

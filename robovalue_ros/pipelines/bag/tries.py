@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from robovalue_ros.contracts.types import Frame
+from robovalue_ros.value.stream.continuity import Continuity
 from robovalue_ros.value.stream.flags import Floats
 from robovalue_ros.value.stream.live import ValueSample, ValueStream
-from robovalue_ros.value.stream.pairing import LATE_NS
 from robovalue_ros.value.stream.telling import Event, EventTeller
 
 
@@ -31,39 +30,31 @@ class Tries:
     """
 
     def __init__(self, stream: ValueStream, gap_ns: int) -> None:
-        self._stream, self._gap_ns = stream, gap_ns
+        self._stream = stream
+        # The rule of the live node: what is a jump there ends a try here.
+        self._continuity = Continuity(jump_ns=gap_ns)
         self._teller = EventTeller(stream.model.id)
-        self._last_ns: int | None = None
         self.episodes = self.frames = self.late = 0
         self._frame = 0
         stream.reset()
 
     def end(self) -> None:
         """End the try: the next frame begins another."""
-        self._last_ns = None
+        self._continuity.reset()
 
     def push(self, frame: Frame, small: Mapping[str, Floats]) -> Scored | None:
         """Score a frame, its images made `small` too; None when it is too late to count."""
-        kind = self._judge(frame.stamp_ns)
-        if kind == "late":
+        verdict = self._continuity.judge(frame.stamp_ns)
+        if not verdict.accept:
             self.late += 1
             return None
-        if kind == "first":
+        if verdict.reset or verdict.kind == "first":
             self._stream.reset()
             self._teller.reset()
             self.episodes += 1
             self._frame = 0
-        self._last_ns = frame.stamp_ns
         sample = self._stream.push(frame, small)
         scored = Scored(sample, self.episodes - 1, self._frame, tuple(self._teller.push(sample)))
         self._frame += 1
         self.frames += 1
         return scored
-
-    def _judge(self, stamp_ns: int) -> Literal["first", "next", "late"]:
-        if self._last_ns is None:
-            return "first"
-        step = stamp_ns - self._last_ns
-        if step <= 0:
-            return "first" if step < -LATE_NS else "late"
-        return "first" if step > self._gap_ns else "next"

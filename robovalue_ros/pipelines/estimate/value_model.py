@@ -11,7 +11,7 @@ import numpy as np
 from robovalue_ros import __version__
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.progress import Progress
-from robovalue_ros.contracts.types import Episode, Finding
+from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.value_store.value_model import (
     StoredValueModel,
     read_value_model,
@@ -22,6 +22,7 @@ from robovalue_ros.pipelines.estimate.journal import Journal
 from robovalue_ros.pipelines.estimate.prepare import Prepared, reading
 from robovalue_ros.pipelines.estimate.references import ReferenceSet, reference_stage
 from robovalue_ros.pipelines.recordings import Readers
+from robovalue_ros.value.pixels.shrink import shrunk_frames
 from robovalue_ros.value.stream.model import ValueModel
 from robovalue_ros.value.stream.options import FitOptions
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "value_model.npz"
 LEFT_OUT = "left_out"
-SHARES = 1000
 
 
 def needs_value_model(config: EstimateConfig) -> bool:
@@ -99,23 +99,14 @@ def _fitted(
             )
         )  # fmt: skip
     # What fitting needs is loaded by the runs that fit.
-    from robovalue_ros.value.stream.fitting import fit_value_model
+    from robovalue_ros.pipelines.learning import learn_pixels
 
     rng = np.random.default_rng(config.seed)
-    with progress.stage("learning the value model", SHARES) as tick:
-        told = 0
-
-        def hear(share: float) -> None:
-            nonlocal told
-            reached = int(share * SHARES)
-            tick(reached - told)
-            told = reached
-
-        try:
-            return fit_value_model(demonstrations, FitOptions(steps=config.fit_steps), rng, hear)
-        except ContractError as problem:
-            folder = references.usable[0].recording.data.parent
-            raise DataError(folder, f"no value model can be learned: {problem}") from problem
+    try:
+        return learn_pixels(demonstrations, FitOptions(steps=config.fit_steps), rng, progress)
+    except ContractError as problem:
+        folder = references.usable[0].recording.data.parent
+        raise DataError(folder, f"no value model can be learned: {problem}") from problem
 
 
 class _Demonstrations:
@@ -141,12 +132,11 @@ class _Demonstrations:
     def __iter__(self) -> Iterator[Given]:
         cameras = self._shared()
         for prepared in self._usable:
-            episode = self._read(prepared, cameras)
-            if episode is None:
+            given = self._read(prepared, cameras)
+            if given is None:
                 self.left_out.append(prepared.key)
-                continue
-            yield {name: episode.cameras[name] for name in cameras}, episode.stamps_ns
-            episode.close()
+            else:
+                yield given
 
     def _shared(self) -> tuple[str, ...]:
         """Return the cameras that all demonstrations have."""
@@ -161,14 +151,16 @@ class _Demonstrations:
             shared = tuple(name for name in names if name in episode.cameras)
         return shared or ()
 
-    def _read(self, prepared: Prepared, cameras: Sequence[str]) -> Episode | None:
-        """Open a reference and read all frames; None, and told, when one is damaged."""
+    def _read(self, prepared: Prepared, cameras: Sequence[str]) -> Given | None:
+        """Read a reference once, as small pictures; None, and told, when a frame is damaged."""
         try:
             episode = self._readers.open(prepared.recording)
-            for name in cameras or tuple(episode.cameras):
-                for _ in episode.cameras[name].iterate():
-                    pass
+            try:
+                names = cameras or tuple(episode.cameras)
+                small = {name: shrunk_frames(episode.cameras[name]) for name in names}
+            finally:
+                episode.close()
         except DataError as problem:
             self._journal.failed(prepared.recording, self._stage, str(problem))
             return None
-        return episode
+        return small, episode.stamps_ns

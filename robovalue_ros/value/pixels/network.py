@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from robovalue_ros.contracts.errors import ContractError
 from robovalue_ros.contracts.validate import frozen_array
+from robovalue_ros.value.one_thread import one_thread_products
 from robovalue_ros.value.pixels.shrink import SIDE
 
 Floats = NDArray[np.float32]
@@ -116,6 +117,7 @@ class PixelNetwork:
         positive = np.maximum(three, np.float32(0.0))
         return np.concatenate([across, down, np.maximum(top, 0.0), positive.mean(axis=0)])
 
+    @one_thread_products()
     def _prepare(self, index: int) -> _Layers:
         """Fold centring and the difference to the first picture into the first layer.
 

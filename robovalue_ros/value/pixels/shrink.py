@@ -7,8 +7,9 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from robovalue_ros.contracts.frames import Image
+from robovalue_ros.contracts.frames import FrameSource, Image
 from robovalue_ros.contracts.validate import describe, require
+from robovalue_ros.value.one_thread import one_thread_products
 
 SIDE = 64
 
@@ -37,12 +38,27 @@ def shrink(image: Image) -> NDArray[np.float32]:
     height, width = image.shape[:2]
     if height % SIDE == 0 and width % SIDE == 0:
         return _whole_blocks(image, height // SIDE, width // SIDE)
-    if width % SIDE == 0:
-        columns = _whole_blocks_across(image, width // SIDE)
-    else:
-        columns = area_weights(width, SIDE) @ image.astype(np.float32)
-    rows = area_weights(height, SIDE) @ columns.reshape(height, -1)
+    with one_thread_products():
+        if width % SIDE == 0:
+            columns = _whole_blocks_across(image, width // SIDE)
+        else:
+            columns = area_weights(width, SIDE) @ image.astype(np.float32)
+        rows = area_weights(height, SIDE) @ columns.reshape(height, -1)
     small: NDArray[np.float32] = rows.reshape(SIDE, SIDE, 3) * np.float32(1 / 255)
+    return small
+
+
+def shrunk(image: Image) -> Image:
+    """Return a picture as fitting and caches keep it: (SIDE, SIDE, 3) uint8, rounded."""
+    small: Image = np.rint(shrink(image) * np.float32(255.0)).astype(np.uint8)
+    return small
+
+
+def shrunk_frames(source: FrameSource) -> Image:
+    """Read all frames of a camera in one pass as small pictures (T, SIDE, SIDE, 3) uint8."""
+    small = np.empty((len(source), SIDE, SIDE, 3), np.uint8)
+    for row, image in enumerate(source.iterate()):
+        small[row] = shrunk(image)
     return small
 
 

@@ -11,12 +11,13 @@ from robovalue_ros.contracts.config import check_ranges
 from robovalue_ros.contracts.errors import ContractError
 from robovalue_ros.contracts.frames import FrameSource, Image
 from robovalue_ros.contracts.validate import frozen_array, require
+from robovalue_ros.value.one_thread import one_thread_products
 from robovalue_ros.value.pixels.labels import elapsed_labels
 from robovalue_ros.value.pixels.looking import demo_features, scene_features
 from robovalue_ros.value.pixels.network import Answer, PixelNetwork
 from robovalue_ros.value.pixels.novelty import learn_bank
 from robovalue_ros.value.pixels.scenes import Demonstration, SceneShares, put_back
-from robovalue_ros.value.pixels.shrink import SIDE, shrink
+from robovalue_ros.value.pixels.shrink import SIDE, shrunk
 from robovalue_ros.value.pixels.things import find_things
 from robovalue_ros.value.pixels.training import TrainingOptions, train_network
 from robovalue_ros.value.stream.model import Rules, ValueModel
@@ -37,6 +38,7 @@ Pictures = Mapping[str, FrameSource | Image]
 Given = tuple[Pictures, NDArray[np.int64]] | tuple[Pictures, NDArray[np.int64], object]
 
 
+@one_thread_products()
 def fit_value_model(
     demonstrations: Iterable[Given],
     options: FitOptions,
@@ -132,7 +134,7 @@ def _demonstration(
         source = pictures[camera]
         frames = source.iterate() if isinstance(source, FrameSource) else iter(source)
         for row, image in enumerate(frames):
-            small[row, index] = np.rint(shrink(image) * np.float32(255.0))
+            small[row, index] = shrunk(image)
     labels = elapsed_labels(small, stamps)
     return Demonstration(small, labels, find_things(small, labels) if made_up else ())
 

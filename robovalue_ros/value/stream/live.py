@@ -11,6 +11,7 @@ import numpy as np
 from robovalue_ros.contracts.errors import ContractError
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.types import Frame, ValueCurve
+from robovalue_ros.value.one_thread import one_thread_products
 from robovalue_ros.value.pixels.network import Floats
 from robovalue_ros.value.pixels.shrink import shrink
 from robovalue_ros.value.stream.core import Answer, Core, Encoders
@@ -80,9 +81,13 @@ class ValueStream:
 
         small: what `shrink` gives for images of the frame, where somebody made it ahead.
         """
+        with one_thread_products():
+            return self._push(frame, small or {})
+
+    def _push(self, frame: Frame, small: Mapping[str, Floats]) -> ValueSample:
         elapsed_s = self._tick(frame.stamp_ns)
         now_s = (frame.stamp_ns - self._first_ns) * 1e-9
-        seen = self._look(frame, small or {})
+        seen = self._look(frame, small)
         if not seen.coarse:
             return ValueSample(frame.stamp_ns, self._value, False, False, True, False)
         self._waited_s += elapsed_s

@@ -18,8 +18,9 @@ from robovalue_ros.contracts.errors import ContractError
 from robovalue_ros.contracts.frames import FrameSource, Image
 from robovalue_ros.contracts.validate import require
 from robovalue_ros.value.match import squared_segment_distances
+from robovalue_ros.value.one_thread import one_thread_products
 from robovalue_ros.value.pixels.labels import elapsed_labels
-from robovalue_ros.value.pixels.shrink import SIDE, shrink
+from robovalue_ros.value.pixels.shrink import SIDE, shrunk
 from robovalue_ros.value.reference import ClusterOptions, Group, cluster_means, fit_segment_groups
 from robovalue_ros.value.stream.clips import ClipRing, Pace, Sampling
 from robovalue_ros.value.stream.core import Answer, Encoders
@@ -90,7 +91,7 @@ def embed_demonstration(
     looked = []
     for row, images in enumerate(_rows(given[0], cameras)):
         for index, image in enumerate(images):
-            small[row, index] = np.rint(shrink(image) * np.float32(255.0))
+            small[row, index] = shrunk(image)
         if keep(float(times[row])):
             for name, image in zip(cameras, images, strict=True):
                 looks[name].ring.push(image)
@@ -136,6 +137,7 @@ def _rows(pictures: Pictures, cameras: Sequence[str]) -> Iterator[tuple[Image, .
     return zip(*every, strict=True)
 
 
+@one_thread_products()
 def fit_matching_model(
     demos: Sequence[EmbeddedDemonstration],
     encoders: Encoders,
