@@ -52,7 +52,7 @@ def orphans(names: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def leaves_nothing(settle_s: float = 3.0) -> Iterator[None]:
+def leaves_nothing(settle_s: float = 10.0) -> Iterator[None]:
     """Assert that the block leaves no thread and no shared memory behind."""
     threads, memory = set(threading.enumerate()), segments()
     yield
