@@ -177,8 +177,8 @@ class SimLoop:
             self._resting.set()
             with self._changed:
                 self._changed.wait_for(lambda: self._over or not self._stands())
+                self._resting.clear()
             self._due_s = time.monotonic()
-            self._resting.clear()
 
     def _stands(self) -> bool:
         return self._paused or not self._awake
@@ -203,8 +203,7 @@ class SimLoop:
         if moment is None:
             return self._begin(robot)
         if log is None:
-            more = not settings.episodes or self._episodes < settings.episodes
-            if settings.auto_reset and more and self._now_ns >= self._next_ns:
+            if self._goes_on() and self._now_ns >= self._next_ns:
                 return self._begin(robot)
             return moment  # what was seen last; a robot that stands still
         timeout_ns = round(settings.command_timeout_s * SECOND)
@@ -239,6 +238,12 @@ class SimLoop:
         if settings.episodes and self._episodes >= settings.episodes:
             self.finished.set()
 
+    def _goes_on(self) -> bool:
+        """Tell whether an episode is being played or will begin by itself."""
+        settings = self._settings()
+        more = not settings.episodes or self._episodes < settings.episodes
+        return self._log is not None or self._moment is None or (settings.auto_reset and more)
+
     def _everybody_listens(self) -> bool:
         """Wait a little for listeners; True as soon as time may pass."""
         if self._listened:
@@ -256,7 +261,10 @@ class SimLoop:
         """Wait for the next step's time, telling the time on the way; False when told to stop."""
         speed = self._settings().speed
         if speed == 0.0:
-            return True
+            if self._goes_on():
+                self._due_s = time.monotonic()
+                return True
+            speed = 1.0  # nothing to be done quickly: whoever listens is not flooded
         begun_s, begun_ns = self._due_s, self._now_ns
         end_ns = begun_ns + self._step_ns
         self._due_s = begun_s + self._step_ns / SECOND / speed

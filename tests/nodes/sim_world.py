@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ros_world import World, isolate, wait_for
+from ros_world import SHM, World, isolate, orphans, wait_for
 
 HERE = Path(__file__).parent
 START = "import sys; from robovalue_ros.nodes.entry import sim_node; sys.exit(sim_node())"
@@ -59,11 +59,25 @@ def running_sim(**values: Any) -> Iterator[subprocess.Popen[str]]:
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0, "".join(said)
     finally:
-        process.kill()
-        process.wait()
+        kill(process)
         reader.join(5.0)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End a process the hard way, and remove the memory that it cannot remove any more."""
+    mapped = mapped_segments(process.pid) if process.poll() is None else set()
+    process.kill()
+    process.wait()
+    for name in orphans(path.name for path in mapped):
+        (SHM / name).unlink(missing_ok=True)
+
+
+def mapped_segments(pid: int | str) -> set[Path]:
+    """Name the shared memory of Fast DDS that a process maps, its own and that of others."""
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    return {path for path in SHM.glob("*fastdds*") if path.name in maps}
 
 
 class SimEars:

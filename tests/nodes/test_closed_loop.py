@@ -13,7 +13,7 @@ pytest.importorskip("mujoco")
 import reaching
 from rclpy.parameter import Parameter
 from ros_world import call, wait_for
-from sim_world import SimEars, running_sim, settle, spawn
+from sim_world import SimEars, kill, running_sim, settle, spawn
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool
 from test_node_process import wait_for_line
@@ -71,7 +71,7 @@ def test_a_robot_that_falls_silent_is_held(world) -> None:
         assert info["held"] and info["command"] is None and "stale" in info["reasons"]
         assert call(ears.node, SetBool, "/sim_node/pause", SetBool.Request(data=False)).success
         wait_for(lambda: not env.step(away)[4]["held"], "motion, when the robot is back")
-        process.kill()
+        kill(process)
         wait_for(held, "a robot that is gone")
         env.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -200,6 +201,32 @@ def test_compressed_pictures_and_stamps_of_the_wall(world) -> None:
     assert picture_from_ros(message).shape == (*SIZE, 3)
     assert begun < stamp_from_ros(message.header.stamp) <= node.now_ns()
     assert ears.clock_ns == []
+
+
+def test_any_environment_can_be_a_robot(world) -> None:
+    ears = SimEars(world)
+    sim_node(world, env="CartPole-v1", commands="action", command_timeout_s=0.0).start()
+    wait_for(lambda: ears.joints, "the robot")
+    assert ears.joints[-1].name == ["state_0", "state_1", "state_2", "state_3"]
+    command = ears.say(Float64MultiArray, "command")
+    while not ears.ends():
+        command.publish(Float64MultiArray(data=[1.0]))
+        settle(0.05)
+    (note,) = ears.ends()[:1]
+    assert note["success"] is None and note["progress"] is None and note["why"] == "terminated"
+    assert note["return"] == note["steps"] > 5
+
+
+def test_as_fast_as_it_goes_does_not_flood_when_nothing_happens(world) -> None:
+    _, ears = started(
+        world, policy="random", speed=0.0, auto_reset=False, env_options=["length:=300"]
+    )
+    wait_for(ears.ends, "the end of the episode")
+    settle()
+    begun_ns, begun_s = ears.clock_ns[-1], time.monotonic()
+    settle(0.5)
+    passed_s = (ears.clock_ns[-1] - begun_ns) * 1e-9
+    assert 0.0 < passed_s < 3.0 * (time.monotonic() - begun_s)
 
 
 @pytest.mark.parametrize(
