@@ -53,6 +53,9 @@ class ValueNodeConfig(NodeConfig):
     episode_gap_s: float = option(
         60.0, "a longer pause of all cameras begins the next try", low=0.1, high=1e6
     )
+    episode_topic: str = option(
+        "", "topic of std_msgs/String; every message on it begins the next try; empty: none"
+    )
     task: str = option("", "text of the task, written into snapshots")
     snapshot_dir: Path = option(Path("snapshots"), "folder that ~/snapshot writes into", live=True)
     snapshot_s: float = option(

@@ -136,6 +136,12 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
             )
             for one in self._cameras
         ]
+        if self.config.episode_topic:
+            self._subscriptions_made.append(
+                self.create_subscription(
+                    String, self.config.episode_topic, self._episode, RESULTS_DEPTH
+                )
+            )
 
     def halt(self) -> None:
         for subscription in self._subscriptions_made:
@@ -298,10 +304,21 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
     # Services
 
     def _reset(self, request: Any, response: Any) -> Any:
-        with self._lock:
-            self._forget()
+        self._begin_try()
         response.success, response.message = True, "a new try begins with the next picture"
         return response
+
+    def _episode(self, message: Any) -> None:
+        self._begin_try()
+
+    def _begin_try(self) -> None:
+        self._vitals.count("restarts")
+        if self._pairing is not None:
+            # What waits for a partner belongs to the try that is over.
+            self._offer(self._pairing.flush())
+            self._pairing.reset()
+        with self._lock:
+            self._forget()
 
     async def _snapshot(self, request: Any, response: Any) -> Any:
         response.success = False

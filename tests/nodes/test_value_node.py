@@ -15,6 +15,7 @@ from rclpy.parameter import Parameter
 from ros_world import World, call, wait_for
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from toy_robot import CAMERAS, START_NS, STEP_NS, Ears, Robot, play
 
@@ -112,12 +113,19 @@ def test_events_are_told_once(world, model, model_file) -> None:
     assert stalls[0]["model"] == model.id
 
 
-def test_reset_begins_a_new_try(world, model, model_file) -> None:
-    _, robot, ears = begun(world, model_file)
+@pytest.mark.parametrize("how", ["service", "topic"])
+def test_a_new_try_begins_when_it_is_told(world, model, model_file, how: str) -> None:
+    _, robot, ears = begun(world, model_file, episode_topic="/episode")
     frames = frames_of(play(10))
     for frame in frames[:12]:
         robot.show(ears, frame.stamp_ns, **by_topic(frame))
-    assert call(ears.node, Trigger, "/value_node/reset").success
+    if how == "service":
+        assert call(ears.node, Trigger, "/value_node/reset").success
+    else:
+        out = robot.node.create_publisher(String, "/episode", 10)
+        wait_for(lambda: out.get_subscription_count() > 0, "a listener on /episode")
+        out.publish(String(data="{}"))
+        ears.next_restart()
     for frame in frames[12:]:
         robot.show(ears, frame.stamp_ns, **by_topic(frame))
     halves = stream_samples(model, frames[:12]) + stream_samples(model, frames[12:])

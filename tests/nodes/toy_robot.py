@@ -80,6 +80,17 @@ class Ears:
             }
         )  # fmt: skip
 
+    def next_restart(self) -> None:
+        """Wait until diagnostics tell the first try that was begun from outside."""
+        wait_for(
+            lambda: any(
+                parts["stream"][2].get("restarts") == "1"
+                for parts in self.diagnostics
+                if "stream" in parts
+            ),
+            "a new try",
+        )
+
     def next_diagnostic(
         self,
         part: str,
@@ -100,7 +111,7 @@ class Ears:
                 and (level is None or parts[part][0] == level)
             ]
 
-        wait_for(found, f"{part} says {text!r}", 8.0)
+        wait_for(found, f"{part} says {text!r}", 20.0)
         return found()[0][2]
 
 
@@ -130,7 +141,7 @@ class Robot:
     def show(self, ears: Ears, stamp_ns: int, **pictures: Any) -> None:
         """Send a message by topic and wait for the state of that stamp."""
         self.send(stamp_ns, **pictures)
-        wait_for(lambda: any(s.stamp_ns == stamp_ns for s in ears.states[-3:]), "a state", 5.0)
+        wait_for(lambda: any(s.stamp_ns == stamp_ns for s in ears.states[-3:]), "a state")
 
     def send(self, stamp_ns: int, **pictures: Any) -> None:
         """Send a picture (H, W, 3) or a message by topic."""

@@ -116,6 +116,7 @@ def _nodes(plan: _Plan, given: Mapping[str, str], config_folder: Path) -> list[A
     ending = "/compressed" if given.get("compressed") == "true" else ""
     watching = {
         "model": str(plan.model), "task": plan.task, "use_sim_time": True,
+        "episode_topic": "/sim_node/episode",
         "cameras": [f"{camera}:=/{camera}/image_raw{ending}" for camera in CAMERAS],
     }  # fmt: skip
     level = given.get(LOG_LEVEL.name, "")
