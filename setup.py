@@ -45,6 +45,7 @@ EXTRAS = {
     "rlds": ["protobuf>=4.25", "google-crc32c>=1.5"],
     "ray": ["ray>=2.30"],
     "viz": ["rerun-sdk>=0.24"],
+    "codes": ["umap-learn>=0.5.6", "safetensors>=0.4"],
     "dev": [
         "ros-kilted-rclpy[fastrtps]",
         "ros-common-interfaces",
@@ -70,6 +71,7 @@ EXTRAS = {
         "open_clip_torch>=2.30",
         "timm>=1.0",
         "rerun-sdk>=0.24",
+        "umap-learn>=0.5.6",
         "accelerate>=1.0",
         "tensorboard>=2.16",
         # Only a test looks at it: the quantiser has to give the same numbers.

@@ -105,6 +105,26 @@ COMMANDS: dict[str, Command] = {
         f"{_CLI}.bag_play:run",
         "robovalue_ros.nodes.player:BagPlayConfig",
     ),
+    "codes train": Command(
+        "learn vectors of code sequences: a network that guesses the next code",
+        f"{_CLI}.codes_train:run",
+        f"{_PIPELINES}.codes.config:CodesTrainConfig",
+    ),
+    "codes embed": Command(
+        "turn code sequences into vectors, and tell known clusters",
+        f"{_CLI}.codes_embed:run",
+        f"{_PIPELINES}.codes.config:CodesEmbedConfig",
+    ),
+    "codes evaluate": Command(
+        "tell how well clusters of codes fit known classes",
+        f"{_CLI}.codes_evaluate:run",
+        f"{_PIPELINES}.codes.config:CodesEvaluateConfig",
+    ),
+    "codes cluster": Command(
+        "cluster segments, draw them, show the typical clips",
+        f"{_CLI}.codes_cluster:run",
+        f"{_PIPELINES}.codes.config:CodesClusterConfig",
+    ),
     "report": Command(
         "make one HTML page of episodes to look at", f"{_CLI}.report:run", f"{_TOOLS}:ReportConfig"
     ),

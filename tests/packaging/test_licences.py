@@ -50,6 +50,7 @@ REVIEWED = {
     "google-crc32c": "Apache-2.0",
     "ray": "Apache-2.0",
     "rerun-sdk": "MIT",
+    "umap-learn": "BSD-3-Clause",
     "pytest": "MIT",
     "pytest-xdist": "MIT",
     "pytest-timeout": "MIT",

@@ -19,6 +19,7 @@ Algorithm = Literal["kmeans", "hdbscan", "gmm", "bayesian_gmm"]
 SelectBy = Literal["silhouette", "calinski_harabasz", "davies_bouldin", "inertia"]
 OUTPUT_WIDTH = 256
 ROOT_HELP = "folder of JSON files with codes, for instance what the segmenter wrote"
+THREADS_HELP = "processor threads; with one, the same bytes come out on every machine; 0: all"
 LABELLED_ROOT_HELP = f"{ROOT_HELP}; the first folder below it is the class"
 
 
@@ -72,6 +73,7 @@ class CodesTrainConfig:
     )
     extra_epochs: int = option(0, "with --resume: so many epochs more than it had", low=0)
     device: str = option("auto", "auto, cpu, or cuda:0 and the like")
+    threads: int = option(1, THREADS_HELP, low=0, high=1024)
     tensorboard: bool = option(False, "also write event files for TensorBoard")
     compat: Compat = option("none", "reference: allow what only old runs did")
     sequence: SequenceOptions = option(SequenceOptions, "what the network reads")
@@ -92,6 +94,7 @@ class CodesEmbedConfig:
     max_len: int = option(0, "codes of a sequence that are read; 0: as in training", low=0)
     batch_size: int = option(256, "sequences at once", low=1)
     device: str = option("auto", "auto, cpu, or cuda:0 and the like")
+    threads: int = option(1, THREADS_HELP, low=0, high=1024)
     assign_to: Path | None = option(
         None, "folder of `codes cluster`: also tell the cluster of each sequence"
     )
@@ -131,7 +134,9 @@ class CodesEvaluateConfig:
         True, "fit on as many sequences of each class as the smallest class has"
     )
     evaluate_on: Literal["all", "subset"] = option("all", "judge all, or only what was fitted on")
-    label_merge: dict[str, str] = option(dict, "folder name and the class that it belongs to")
+    label_merge: tuple[str, ...] = option(
+        (), "FOLDER=CLASS for each folder whose class has another name"
+    )
     n_init: int = option(20, "kmeans: starts", low=1, high=1000)
     repeats: int = option(3, "seeds whose clusters are compared", low=1, high=100)
     seed: int = option(0, "of everything that is drawn", low=0)

@@ -18,6 +18,7 @@ from robovalue_ros.pipelines.codes.known import read_known
 from robovalue_ros.pipelines.codes.model import (
     SequenceModel,
     chosen_device,
+    cpu_threads,
     embed_sequences,
     load_model,
 )
@@ -60,10 +61,11 @@ def embed_codes(config: CodesEmbedConfig, *, progress: Progress = DEFAULT_PROGRE
     known = None if config.assign_to is None else read_known(config.assign_to)
     model = load_model(path, chosen_device(config.device))
     folder = read_code_folder(root, labelled=False, progress=progress)
-    found = embedded(
-        model, folder.sequences, root, max_len=config.max_len, batch_size=config.batch_size,
-        l2=config.l2_normalize, progress=progress,
-    )  # fmt: skip
+    with cpu_threads(config.threads):
+        found = embedded(
+            model, folder.sequences, root, max_len=config.max_len, batch_size=config.batch_size,
+            l2=config.l2_normalize, progress=progress,
+        )  # fmt: skip
     findings = (*folder.findings, *found.findings)
     truncated = truncation_ratio([len(s.codes) for s in found.sequences], found.max_len)
     assigned = None

@@ -6,7 +6,8 @@ Older `model_best.pt` files are read as tensors and plain values; nothing in the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,17 @@ def chosen_device(name: str) -> str:
             f"device {name!r} cannot be used ({line})", "cpu, or a GPU that is there"
         ) from problem
     return name
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads meanwhile; 0 leaves it as it is.
+
+    Sums that several threads share out round differently with their number.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

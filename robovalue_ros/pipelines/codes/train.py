@@ -21,7 +21,13 @@ from robovalue_ros.data.code_files import CodeFolder, read_code_folder
 from robovalue_ros.data.settings import read_settings
 from robovalue_ros.pipelines.codes.config import CodesTrainConfig
 from robovalue_ros.pipelines.codes.folders import needed, new_run_folder
-from robovalue_ros.pipelines.codes.model import KIND, WEIGHTS, about_model, chosen_device
+from robovalue_ros.pipelines.codes.model import (
+    KIND,
+    WEIGHTS,
+    about_model,
+    chosen_device,
+    cpu_threads,
+)
 from robovalue_ros.segment.codes.lengths import (
     length_analysis,
     resolve_max_len,
@@ -75,8 +81,8 @@ def train_codes(config: CodesTrainConfig, *, progress: Progress = DEFAULT_PROGRE
         )
     folder = read_code_folder(root, labelled=True, progress=progress)
     plan = _plan(config, folder)
-    run = _Run(config, folder, plan)
-    return run.train(progress)
+    with cpu_threads(config.threads):
+        return _Run(config, folder, plan).train(progress)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +90,6 @@ class _Plan:
     classes: tuple[str, ...]
     lengths: tuple[int, ...]
     max_len: int
-    size: int
     vocabulary: int
     tokens: Any
     trains: Any
@@ -110,7 +115,7 @@ def _plan(config: CodesTrainConfig, folder: CodeFolder) -> _Plan:
     )
     tokens = padded_tokens([sequence.codes for sequence in sequences], max_len)
     vocabulary = vocabulary_size(size, sequences)
-    return _Plan(classes, lengths, max_len, size, vocabulary, tokens, trains, judges)
+    return _Plan(classes, lengths, max_len, vocabulary, tokens, trains, judges)
 
 
 class _Run:

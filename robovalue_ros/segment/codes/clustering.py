@@ -17,6 +17,8 @@ from robovalue_ros.segment.codes.sequences import Doubles, Ints
 NOISE = -1
 # Keeps the covariance of a cluster of few points away from zero.
 COVARIANCE_FLOOR = 1e-6
+# Prefers few components with many points to many with few.
+FEW = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +73,11 @@ def gaussian_mixture(
     from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
     rows = _enough(rows_ND, k)
-    kind = BayesianGaussianMixture if bayesian else GaussianMixture
-    model = kind(
-        n_components=k, covariance_type="full", random_state=seed, reg_covar=COVARIANCE_FLOOR
-    )
+    style = {"covariance_type": "full", "random_state": seed, "reg_covar": COVARIANCE_FLOOR}
+    if bayesian:
+        model = BayesianGaussianMixture(n_components=k, weight_concentration_prior=FEW, **style)
+    else:
+        model = GaussianMixture(n_components=k, **style)
     with _quiet():
         model.fit(rows if fit_rows is None else rows[fit_rows])
     posterior = model.predict_proba(rows)

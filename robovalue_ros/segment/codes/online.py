@@ -62,8 +62,8 @@ def assign_by_density(
     """Assign vectors to the cluster of the point that they reach first.
 
     The reach of two points is their distance, or the distance to the `min_samples`-th neighbour
-    of either when that is larger. The probability is the densest point's own reach by this one. A
-    vector that reaches noise first is noise.
+    of either when that is larger. The probability is the reach that is
+    usual in the cluster by this reach, one at most. A vector that reaches noise first is noise.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -80,8 +80,8 @@ def assign_by_density(
     nearest = reach.argmin(axis=1)
     place = np.arange(len(new))
     labels = labels_N[which[place, nearest]].astype(np.int64)
-    densest = np.array([core[labels_N == label].min() for label in range(int(labels_N.max()) + 1)])
-    shares = (densest[labels] + TINY) / (reach[place, nearest] + TINY)
+    usual = [np.median(core[labels_N == label]) for label in range(int(labels_N.max()) + 1)]
+    shares = (np.array(usual)[labels] + TINY) / (reach[place, nearest] + TINY)
     probabilities = np.where(labels == NOISE, 0.0, np.minimum(1.0, shares))
     return Assigned(labels, probabilities, (labels == NOISE) | (probabilities < prob_thr))
 

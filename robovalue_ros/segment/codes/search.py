@@ -85,6 +85,7 @@ def mixture_grid(
     rows_ND: NDArray[Any],
     sizes: Sequence[int],
     *,
+    fit_on: NDArray[Any] | None = None,
     bayesian: bool = False,
     repeats: int = 3,
     seed: int = 0,
@@ -92,11 +93,15 @@ def mixture_grid(
     select_by: SelectBy = "silhouette",
     done: Cell = said_nothing,
 ) -> tuple[GridCell, ...]:
-    """Fit Gaussian mixtures for every size that has fewer clusters than rows."""
+    """Fit Gaussian mixtures for every size that has fewer clusters than rows.
+
+    fit_on: the same rows in fewer dimensions; scores are of the rows themselves, as KMeans has them.
+    """
     by: SelectBy = "silhouette" if select_by == "inertia" else select_by  # mixtures have none
+    points = rows_ND if fit_on is None else fit_on
 
     def fit(k: int, at: int) -> Clusters:
-        return gaussian_mixture(rows_ND, k, at, bayesian=bayesian)
+        return gaussian_mixture(points, k, at, bayesian=bayesian)
 
     return _grid(rows_ND, sizes, fit, repeats, seed, metric, by, done)
 
