@@ -26,6 +26,7 @@ from robovalue_ros.segment.codes.sequences import (
     padded_tokens,
     vocabulary_size,
 )
+from robovalue_ros.segment.codes.warping import placed, strength_series, warping_distances
 
 LENGTHS = st.lists(st.integers(1, 400), min_size=1, max_size=60)
 CODES = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=8)
@@ -134,3 +135,35 @@ def test_the_plane_of_components_tells_its_share_also_of_very_little() -> None:
     assert plane.shape == (30, 2) and sum(shares) == pytest.approx(1)
     assert principal_plane(np.ones((3, 4)))[1] == (0.0, 0.0)
     assert principal_plane(np.ones((1, 4)))[0].tolist() == [[0, 0]]
+
+
+SERIES = st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=7), min_size=1, max_size=5)
+
+
+def slow_warping(a: list[int], b: list[int]) -> float:
+    best = {(-1, -1): 0.0}
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            before = [best[p] for p in ((i - 1, j), (i, j - 1), (i - 1, j - 1)) if p in best]
+            best[i, j] = abs(x - y) + min(before)
+    return best[len(a) - 1, len(b) - 1]
+
+
+@given(SERIES)
+def test_warping_distances_equal_those_of_the_plain_rule(series: list[list[int]]) -> None:
+    found = warping_distances([np.array(one, float) for one in series])
+    expected = [[slow_warping(a, b) for b in series] for a in series]
+    assert np.allclose(found, expected)
+
+
+def test_a_pace_does_not_matter_and_places_keep_distances() -> None:
+    rng = np.random.default_rng(0)
+    slow, fast = np.repeat([1.0, 5, 2], 4), np.array([1.0, 5, 2])
+    assert warping_distances([slow, fast])[0, 1] == 0
+    points = rng.normal(size=(9, 3))
+    distances = np.linalg.norm(points[:, None] - points, axis=2)
+    again = placed(distances)
+    assert again.shape == (9, 3)
+    assert np.allclose(np.linalg.norm(again[:, None] - again, axis=2), distances)
+    assert placed(np.zeros((4, 4))).tolist() == [[0.0]] * 4
+    assert strength_series(np.ones((100, 4), np.float32)).tolist() == [2.0] * 64

@@ -205,7 +205,7 @@ def test_other_ways_and_averages_of_token_vectors(
     root: Path, tmp_path: Path, algorithm: str
 ) -> None:
     words = ["codes", "evaluate", "--json-root", str(root), "--no-umap", "--out-dir", str(tmp_path),
-             "--features", "avg", "attn_norm", "--algorithm", algorithm, "--repeats", "1",
+             "--features", "avg", "attn_norm", "dtw", "--algorithm", algorithm, "--repeats", "1",
              "--min-cluster-size", "6", "--evaluate-on", "subset", "--bow-transform", "sqrt"]  # fmt: skip
     assert main(words) == 0
     told = json.loads((only(tmp_path) / "aggregate_results.json").read_text(encoding="utf-8"))

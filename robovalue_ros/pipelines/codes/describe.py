@@ -22,8 +22,9 @@ from robovalue_ros.segment.codes.features import (
 )
 from robovalue_ros.segment.codes.reduce import reduced, standardised
 from robovalue_ros.segment.codes.sequences import CodeSequence, Doubles, codebook_size
+from robovalue_ros.segment.codes.warping import placed, strength_series, warping_distances
 
-NEED_VECTORS = ("avg", "attn_norm")
+NEED_VECTORS = ("avg", "attn_norm", "dtw")
 Rows = Doubles
 
 
@@ -57,6 +58,9 @@ def described(
     vectors = [sequence.vectors for sequence in kept if sequence.vectors is not None]
     if feature == "avg":
         return Described(kept, reduced(mean_vectors(vectors)).points, findings)
+    if feature == "dtw":
+        distances = warping_distances([strength_series(rows) for rows in vectors])
+        return Described(kept, placed(distances), findings)
     pooled = np.stack([norm_weighted_mean(rows) for rows in vectors])
     return Described(kept, unit_length(standardised(pooled)), findings)
 

@@ -37,6 +37,7 @@ from robovalue_ros.segment.codes.quality import Scores, seed_agreement, separati
 from robovalue_ros.segment.codes.sequences import Doubles, Ints
 
 DEFAULT_PROGRESS = SilentProgress()
+AVERAGES = ("avg", "attn_norm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def _judged(
 def _algorithm(config: CodesEvaluateConfig, feature: Feature) -> Algorithm:
     if config.algorithm != "auto":
         return config.algorithm
-    return "gmm" if feature in NEED_VECTORS else "kmeans"
+    return "gmm" if feature in AVERAGES else "kmeans"
 
 
 def _labels(
