@@ -8,15 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from robovalue_ros.contracts.errors import ConfigError, nearest
-from robovalue_ros.contracts.ports import EpisodeReader, EpisodeWriter, FrameEncoder
+from robovalue_ros.contracts.ports import (
+    EpisodeReader,
+    EpisodeWriter,
+    FrameEncoder,
+    PointTracker,
+)
 from robovalue_ros.contracts.tools import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from robovalue_ros.backends.encoders.choice import EncoderChoice
+    from robovalue_ros.backends.trackers.choice import TrackerChoice, TrackerName
     from robovalue_ros.data.value_store.value_model import StoredValueModel
+    from robovalue_ros.segment.tracking import StepTracker
     from robovalue_ros.value.pixels.network import PixelNetwork
     from robovalue_ros.value.stream.live import ValueStream
 
@@ -37,6 +44,11 @@ WRITERS = {
     "hdf5": "robovalue_ros.data.hdf5.writer:Hdf5Writer",
     "lerobot": "robovalue_ros.data.lerobot.writer:LeRobotWriter",
     "rosbag": "robovalue_ros.data.rosbag.writer:RosbagWriter",
+}
+TRACKERS = {
+    "lucas_kanade": "robovalue_ros.backends.trackers.lucas_kanade:LucasKanade",
+    "dis_flow": "robovalue_ros.backends.trackers.dis_flow:DisFlow",
+    "cotracker": "robovalue_ros.backends.trackers.cotracker:build_cotracker",
 }
 
 
@@ -100,6 +112,23 @@ def make_encoders(
                 hint=nearest(camera, network.cameras),
             )
     return {name: PixelsEncoder(network, network.cameras.index(name)) for name in cameras}
+
+
+def make_tracker(
+    choice: TrackerChoice | str = "lucas_kanade", device: str = "auto"
+) -> PointTracker | StepTracker:
+    """Build what follows points; device: of a network. Raises ConfigError, DataError."""
+    from robovalue_ros.backends.trackers.choice import TrackerChoice
+
+    if isinstance(choice, str):
+        if choice not in TRACKERS:
+            raise ConfigError(f"unknown tracker {choice!r}", hint=nearest(choice, TRACKERS))
+        choice = TrackerChoice(tracker=cast("TrackerName", choice))
+    build = _load(TRACKERS[choice.tracker])
+    tracker: PointTracker | StepTracker = (
+        build(choice, device) if choice.tracker == "cotracker" else build(choice.still_px)
+    )
+    return tracker
 
 
 def stream_encoders(

@@ -62,7 +62,7 @@ class SharedSteps:
         xy = np.concatenate([begun.xy[-1] for begun in self._begun])
         found = np.zeros_like(alive)
         if alive.any():
-            places, same = np.unique(xy[alive], axis=0, return_inverse=True)
+            places, same = _distinct(xy[alive])
             moved, seen = self.tracker.step(self._prepared(before), self._prepared(after), places)
             found[alive] = seen[same]
             xy[found] = moved[same][seen[same]]
@@ -77,3 +77,13 @@ class SharedSteps:
         if not frame.prepared:
             frame.prepared.append(self.tracker.prepare(frame.image))
         return frame.prepared[0]
+
+
+def _distinct(xy: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the different places among (M, 2), and which of them each point is at.
+
+    Both numbers of a place are compared as one of 64 bits: sorting rows takes ten times as long.
+    """
+    whole = np.ascontiguousarray(xy, np.float32).view(np.int64)[:, 0]
+    places, same = np.unique(whole, return_inverse=True)
+    return places.view(np.float32).reshape(-1, 2), same

@@ -45,12 +45,39 @@ def wall_clock() -> ports.Clock:
     return WallClock()
 
 
+def lucas_kanade() -> ports.PointTracker:
+    """Each point by itself."""
+    from robovalue_ros.backends.trackers.lucas_kanade import LucasKanade
+
+    return LucasKanade()
+
+
+def dis_flow() -> ports.PointTracker:
+    """One dense flow for all points."""
+    from robovalue_ros.backends.trackers.dis_flow import DisFlow
+
+    return DisFlow()
+
+
+def hub_tracker() -> ports.PointTracker:
+    """A network from a folder that torch.hub reads, in place of the published one."""
+    from robovalue_ros.backends.trackers.cotracker import CoTracker
+
+    repo = Path(__file__).parents[1] / "segment_stream/hub_repository"
+    return CoTracker(repo, repo / "weights.pt", "constant_drift", "cpu")
+
+
 ENCODERS: list[Callable[[], ports.FrameEncoder]] = [
     fakes.FakeEncoder,
     tiny_vjepa2,
     untrained_pixels,
 ]
-TRACKERS: list[Callable[[], ports.PointTracker]] = [fakes.FakeTracker]
+TRACKERS: list[Callable[[], ports.PointTracker]] = [
+    fakes.FakeTracker,
+    lucas_kanade,
+    dis_flow,
+    hub_tracker,
+]
 SCORERS: list[Callable[[], ports.ImageTextScorer]] = [fakes.FakeScorer]
 PLANNERS: list[Callable[[], ports.Planner]] = [fakes.FakePlanner]
 POLICIES: list[Callable[[], ports.VlaPolicy]] = [fakes.FakePolicy]
