@@ -105,6 +105,41 @@ COMMANDS: dict[str, Command] = {
         f"{_CLI}.bag_play:run",
         "robovalue_ros.nodes.player:BagPlayConfig",
     ),
+    "segment preprocess": Command(
+        "follow the points of videos, data sets or bags into HDF5 files",
+        f"{_CLI}.segment_preprocess:run",
+        f"{_PIPELINES}.segment.preprocess_config:PreprocessConfig",
+    ),
+    "segment split": Command(
+        "cut long videos into pieces",
+        f"{_CLI}.segment_split:run",
+        f"{_PIPELINES}.segment.videos_config:SplitConfig",
+    ),
+    "segment check": Command(
+        "tell which videos and track files are damaged",
+        f"{_CLI}.segment_check:run_check",
+        f"{_PIPELINES}.segment.videos_config:CheckConfig",
+    ),
+    "segment clean": Command(
+        "remove damaged videos and track files, or move them away",
+        f"{_CLI}.segment_check:run_clean",
+        f"{_PIPELINES}.segment.videos_config:CleanConfig",
+    ),
+    "segment sweep": Command(
+        "find the energy from which a window counts as motion",
+        f"{_CLI}.segment_sweep:run",
+        f"{_PIPELINES}.segment.sweep_config:SweepConfig",
+    ),
+    "segment evaluate": Command(
+        "compare found segments with marked ones",
+        f"{_CLI}.segment_evaluate:run",
+        f"{_PIPELINES}.segment.evaluate_config:SegmentEvaluateConfig",
+    ),
+    "segment export-labels": Command(
+        "hand segments on as labels of substeps, for LeRobot too",
+        f"{_CLI}.segment_labels:run",
+        f"{_PIPELINES}.segment.labels_config:LabelsConfig",
+    ),
     "codes train": Command(
         "learn vectors of code sequences: a network that guesses the next code",
         f"{_CLI}.codes_train:run",

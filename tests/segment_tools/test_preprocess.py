@@ -9,6 +9,7 @@ import pytest
 import yaml
 from tool_files import SIZE, Drift, Dying, cut_off, opener, picture, video
 
+from robovalue_ros.cli.main import main
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.contracts.fakes import fake_episode
 from robovalue_ros.contracts.types import Finding
@@ -42,7 +43,7 @@ def test_a_video_becomes_one_file_with_a_window_for_every_frame(tmp_path: Path) 
     assert np.array_equal(tracks[:, 0], np.repeat(points[None], 20, axis=0))
     assert vis.min() == 1.0
     settings = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
-    assert settings["tracks"]["num_tracks"] == 9 and settings["tracker"] == "lucas_kanade"
+    assert settings["tracks"]["num_tracks"] == 9 and settings["follow"]["tracker"] == "lucas_kanade"
 
 
 def test_every_reader_serves_and_cameras_become_views(tmp_path: Path) -> None:
@@ -131,6 +132,15 @@ def test_a_process_that_dies_costs_its_recording_only(tmp_path: Path) -> None:
     assert result.made + result.kept == 3
     assert [finding.subject for finding in result.findings] == ["dies"]
     assert "died" in result.findings[0].found
+
+
+def test_the_command_follows_points_that_truly_move(tmp_path: Path) -> None:
+    video(tmp_path / "in" / "cup.mp4", frames=20)
+    words = [str(tmp_path / "in"), "--output-dir", str(tmp_path / "out"), "--resize-shorter", "0"]
+    assert main(["segment", "preprocess", *words, "--num-tracks", "100"]) == 0
+    tracks, _ = TracksFile(tmp_path / "out" / "cup.hdf5").read("default", 2, 3)
+    moved = np.abs(tracks[0, 8] - tracks[0, 0]).max(axis=1)
+    assert moved.max() > 8.0 and np.median(moved) == 0.0  # the square, and the still table
 
 
 def test_nothing_usable_is_an_error(tmp_path: Path) -> None:

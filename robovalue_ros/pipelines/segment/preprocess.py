@@ -37,6 +37,7 @@ from robovalue_ros.segment.tracking import StepTracker
 DEFAULT_PROGRESS = SilentProgress()
 DEFAULT_IMAGING = Imaging()
 CONFIG = "config.yaml"
+DECIDING = ("follow", "tracks")  # sections that the numbers in a file depend on
 BLOCK = 16  # frames that are written together
 TrackerMaker = Callable[[], PointTracker | StepTracker]
 """Makes a tracker; pickles, since every process makes its own."""
@@ -143,23 +144,22 @@ def _safe(source: Path, episode: str) -> str:
 def _settle(folder: Path, config: PreprocessConfig) -> None:
     """Write the settings beside the tracks, or refuse to mix them with tracks of other ones."""
     path = folder / CONFIG
-    ours = {"tracker": config.tracker, **to_mapping(config.tracks)}
+    ours = to_mapping(config)
     if path.is_file():
         before = read_yaml(path)
-        tracks = before.get("tracks")
-        if not isinstance(tracks, dict):
-            return  # another tool's settings: they stay
-        told = {"tracker": before.get("tracker"), **tracks}
-        for name, value in ours.items():
-            if told.get(name) != value:
-                raise ConfigError(
-                    f"{folder} holds tracks with {name} {told.get(name)}, not {value}",
-                    f"{name} {told.get(name)}, or another --output-dir",
-                )
-    content = to_mapping(config)
-    for free in ("workers", "overwrite"):
-        content.pop(free)
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        for section in DECIDING:
+            told = before.get(section)
+            if not isinstance(told, dict):
+                return  # another tool's settings: they stay
+            for name, value in ours[section].items():
+                if told.get(name) != value:
+                    raise ConfigError(
+                        f"{folder} holds tracks with {name} {told.get(name)}, not {value}",
+                        f"{name} {told.get(name)}, or another --output-dir",
+                    )
+    for free in ("workers", "overwrite", "device"):
+        ours.pop(free)
+    write_text(path, yaml.safe_dump(ours, sort_keys=False, allow_unicode=True))
 
 
 @dataclass(slots=True)

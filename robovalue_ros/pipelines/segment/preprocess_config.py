@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from robovalue_ros.backends.trackers.choice import TrackerChoice
 from robovalue_ros.contracts.config import option
 from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.segment.grid import TRACKS
@@ -48,9 +49,10 @@ class PreprocessConfig:
     dest: Path = option(Path("preprocessed_data"), "where folders go that are not named")
     dataset_name: str = option("custom_segments", "name of the data set in there")
     view: str = option("default", "name of a camera whose recording does not name it")
-    tracker: str = option("lucas_kanade", "what follows the points")
     workers: int = option(1, "processes, each with one thread", low=1, high=256)
     overwrite: bool = option(False, "follow points again where a file is there already")
+    device: str = option("auto", "of a tracker that is a network: auto, cpu, cuda:0 and the like")
+    follow: TrackerChoice = option(TrackerChoice, "what follows the points")
     tracks: TracksOptions = option(TracksOptions, "what is followed")
     read: ReadOptions = option(ReadOptions, "how to read")
 
