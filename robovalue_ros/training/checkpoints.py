@@ -40,7 +40,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], about: Mapping[s
     header = {HEADER: json.dumps(described, sort_keys=True, allow_nan=False)}
     try:
         with atomic_path(path) as temporary:
-            safetensors.save_file(plain, str(temporary), metadata=header)
+            temporary.write_bytes(safetensors.save(plain, metadata=header))
     except OSError as problem:
         raise DataError(
             path, f"cannot be written: {problem}", "a writable folder with free space"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.segment.tokenizer.levels import SIZES
 
-PATIENCE_STEPS = 20  # an untrained network says nothing about the end
+EARLIEST = 100  # steps; before, also healthy trainings pass through few codes
 POOR = 0.03  # share of the codes that could be in use
 FEWEST = 2.0
 FALLEN = 0.3  # share of the highest perplexity so far
@@ -40,7 +40,7 @@ def collapse_finding(
     """
     highest = max(perplexity, memory.get(_HIGHEST, 0.0))
     memory[_HIGHEST] = highest
-    if step < PATIENCE_STEPS:
+    if step < EARLIEST:
         return None
     possible = min(book.size, book.tokens)
     if perplexity >= max(FEWEST, POOR * possible) and perplexity >= FALLEN * highest:
@@ -63,8 +63,9 @@ def _advice(moving_percent: float, book: CodeBook, fell: bool) -> list[str]:
         )
     if fell:
         advice.append(f"Learn more slowly: --lr {book.lr / 3:.1g} --warm-up 0.2 --clip-grad 1.")
-    if not book.diversity:
-        advice.append("Spread motions over the code book: --diversity 0.1.")
+    more = 0.3 if book.diversity else 0.1
+    if book.diversity < more:
+        advice.append(f"Spread motions over the code book: --diversity {more}.")
     smaller = [size for size in SIZES if size < book.nominal]
     if smaller:
         size = smaller[-2] if len(smaller) > 1 else smaller[-1]

@@ -39,7 +39,10 @@ class TokenizerTask(Task):
         config = self._tokenizer.config
         velocity = batch[:, :, 1:] - batch[:, :, :-1]
         encoded = self._tokenizer.encode(velocity)
-        scores = self._tokenizer.decode(encoded.quantized)
+        asked = self._asked()
+        scores = self._tokenizer.decode(encoded.quantized, asked)
+        if asked is not None:
+            batch, velocity = batch[..., asked, :], velocity[..., asked, :]
         classes = displacement_classes(batch, config.img_shape, config.classes_per_axis)
         wrong = over_views(displacement_loss(scores, classes, self._loss), self._loss.view_weights)
         loss, means = wrong, {"relative_loss": wrong}
@@ -52,6 +55,13 @@ class TokenizerTask(Task):
             means |= motion_errors(told, velocity, config.img_shape)
             counts = torch.bincount(encoded.codes.flatten(), minlength=config.true_size)
         return Measured(loss, means, {CODES: counts})
+
+    def _asked(self) -> Tensor | None:
+        """Draw the points that a step of training asks for; None for all."""
+        count, points = self._loss.loss_points, self._tokenizer.config.num_tracks
+        if not self.training or not count or count >= points:
+            return None
+        return torch.randperm(points)[:count].to(self._tokenizer.quantize.levels.device)
 
     def about(self) -> Mapping[str, Any]:
         return {"config": to_mapping(self._tokenizer.config), "loss": to_mapping(self._loss)}

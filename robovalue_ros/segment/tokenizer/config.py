@@ -90,5 +90,9 @@ class LossConfig:
     class_weight_power: float = option(2.0, "how the weight grows with the displacement", low=0.0)
     view_weights: tuple[float, ...] | None = option(None, "weight of each camera; none: one each")
     diversity: float = option(
-        0.0, "weight of a term that spreads motions over the code book", low=0.0
+        0.1, "weight of a term that spreads motions over the code book; 0: none", low=0.0
     )
+    loss_points: int = option(
+        100, "points that a training step asks for, drawn anew each time: what they cost is most of "
+        "the work; 0: all", low=0,
+    )  # fmt: skip

@@ -112,7 +112,8 @@ def plain_masks(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _plain(mask: Tensor) -> Tensor:
     numbers = mask.float()
-    adds = bool(torch.isneginf(numbers).any())  # such a mask is added to scores, zero where seen
+    # Some masks are added to scores, zero where something is seen; nobody sees nothing at all.
+    adds = bool(torch.isneginf(numbers).any()) or not bool(numbers.any())
     return (numbers == 0 if adds else numbers != 0).float()
 
 

@@ -9,12 +9,13 @@ PIXELS = 10
 
 
 def motion_errors(
-    told: Tensor, true: Tensor, img_shape: tuple[int, int], margin: float = 1e-6
+    told: Tensor, true: Tensor, img_shape: tuple[int, int], margin: float = 0.5
 ) -> dict[str, Tensor]:
     """Return means over displacements (..., N, 2) in halves of a side, each axis by its own side.
 
     normalized_accuracy: share of numbers less than half a pixel off. delta_auc: share of points less
-    than 1, 2, ... 10 pixels off, averaged. nonzero_*: does the network know what moves?
+    than 1, 2, ... 10 pixels off, averaged. nonzero_*: does the network know what moves,
+    by more than `margin` pixels?
     """
     error = told - true
     half_sides = error.new_tensor(img_shape) / 2
@@ -22,7 +23,10 @@ def motion_errors(
     off = pixels.norm(dim=-1)
     limits = torch.arange(1, PIXELS + 1, device=off.device)
     within = torch.stack([(off < limit).float().mean() for limit in limits])
-    moves, said = (true * half_sides).abs().amax(-1) > margin, told.abs().amax(-1) > margin
+    moves, said = (
+        (true * half_sides).abs().amax(-1) > margin,
+        (told * half_sides).abs().amax(-1) > margin,
+    )
     hits = (moves & said).float().sum()
     return {
         "mse": (error**2).mean(),

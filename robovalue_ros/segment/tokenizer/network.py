@@ -84,16 +84,16 @@ class Decoder(nn.Module):
             ),
         )  # fmt: skip
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, points: Tensor | None = None) -> Tensor:
         asked = tokens.new_zeros(len(tokens), self.length, self.width)
         x = self.decoder(asked, tokens)
         if self.per_view:
             x = x.reshape(len(x), self.views, -1, self.width)
         else:
             x = x[:, None].expand(-1, self.views, -1, -1)
-        return self.scores(x)
+        return self.scores(x, points)
 
-    def scores(self, x: Tensor) -> Tensor:
+    def scores(self, x: Tensor, points: Tensor | None = None) -> Tensor:
         """Return proj(x + mlp([x ; s * point ; s * view])) for x (b, V, t, D), per point.
 
         The first layer is applied to its three parts before they are spread over points, and the
@@ -104,9 +104,11 @@ class Decoder(nn.Module):
         of_x, of_point, of_view = (
             first.weight[:, at * self.width : (at + 1) * self.width] for at in range(3)
         )
-        points = functional.linear(self.scale * self.track_pos_emb.weight, of_point)
-        views = functional.linear(self.scale * self.view_emb.weight, of_view, first.bias)
-        hidden = functional.linear(x, of_x)[:, :, :, None] + points + views[:, None, None]
+        places = self.track_pos_emb.weight
+        places = places if points is None else places[points]
+        by_point = functional.linear(self.scale * places, of_point)
+        by_view = functional.linear(self.scale * self.view_emb.weight, of_view, first.bias)
+        hidden = functional.linear(x, of_x)[:, :, :, None] + by_point + by_view[:, None, None]
         joined = self.decoder_proj.weight @ last.weight
         base: Tensor = self.decoder_proj(x + last.bias)
         return functional.linear(torch.relu(hidden), joined) + base[:, :, :, None]
@@ -139,9 +141,12 @@ class MotionTokenizer(nn.Module):
         quantized, codes, low = self.quantize(noisy)
         return Encoded(z, quantized, codes, low)
 
-    def decode(self, quantized: Tensor) -> Tensor:
-        """Return scores (b, V, t, N, classes) of displacements for tokens (b, d, D)."""
-        scores: Tensor = self.decoder(quantized)
+    def decode(self, quantized: Tensor, points: Tensor | None = None) -> Tensor:
+        """Return scores (b, V, t, N, classes) of displacements for tokens (b, d, D).
+
+        points: the numbers (n,) of those that are asked for; none: all N.
+        """
+        scores: Tensor = self.decoder(quantized, points)
         return scores
 
     def displacements(self, scores: Tensor) -> Tensor:

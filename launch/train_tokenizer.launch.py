@@ -1,0 +1,10 @@
+"""Learn a code book of motions from followed points: `robovalue segment train-tokenizer`."""
+
+from launch import LaunchDescription
+
+from robovalue_ros.nodes.launching.tools import tool_launch
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return a launch that runs the command and ends with its result."""
+    return tool_launch("segment train-tokenizer")
