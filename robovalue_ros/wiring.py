@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from robovalue_ros.backends.encoders.choice import EncoderChoice
     from robovalue_ros.backends.trackers.choice import TrackerChoice, TrackerName
     from robovalue_ros.data.value_store.value_model import StoredValueModel
+    from robovalue_ros.pipelines.segment.stream_config import SegmentStreamConfig
+    from robovalue_ros.pipelines.segment.stream_cut import Parts
+    from robovalue_ros.segment.tokenizer.encoding import TokenizerEncoder
     from robovalue_ros.segment.tracking import StepTracker
     from robovalue_ros.value.pixels.network import PixelNetwork
     from robovalue_ros.value.stream.live import ValueStream
@@ -129,6 +132,40 @@ def make_tracker(
         build(choice, device) if choice.tracker == "cotracker" else build(choice.still_px)
     )
     return tracker
+
+
+def make_window_encoder(
+    path: Path, device: str = "auto", *, half: bool = False
+) -> tuple[TokenizerEncoder, int]:
+    """Read a trained motion tokenizer; return it and how many parameters it has.
+
+    half: half precision where there is a GPU. Raises DataError, ConfigError, MissingExtra.
+    """
+    from robovalue_ros.backends.encoders.devices import resolve_devices
+    from robovalue_ros.backends.motion_tokenizer import load_tokenizer
+    from robovalue_ros.segment.tokenizer.encoding import TokenizerEncoder
+
+    place = resolve_devices((device,))[0]
+    precision = "fp16" if half and place.type == "cuda" else "fp32"
+    network = load_tokenizer(path).network
+    count = sum(weight.numel() for weight in network.parameters())
+    return TokenizerEncoder(network, str(place), precision), count
+
+
+def make_segment_parts(config: SegmentStreamConfig) -> Parts:
+    """Build what reads the windows of `robovalue segment stream`; raises what the parts raise."""
+    from robovalue_ros.backends.imaging import fast_imaging
+    from robovalue_ros.pipelines.segment.stream_cut import Parts
+
+    run = config.run
+    device = run.device
+    if run.gpu_id is not None and device in ("auto", "cuda"):
+        device = f"cuda:{run.gpu_id}"
+    tracker = make_tracker(config.follow, device)
+    if run.tokenizer is None:
+        return Parts(tracker, None, fast_imaging())
+    encoder, parameters = make_window_encoder(run.tokenizer, device, half=run.amp)
+    return Parts(tracker, encoder, fast_imaging(), parameters)
 
 
 def stream_encoders(

@@ -105,6 +105,11 @@ COMMANDS: dict[str, Command] = {
         f"{_CLI}.bag_play:run",
         "robovalue_ros.nodes.player:BagPlayConfig",
     ),
+    "segment stream": Command(
+        "cut a camera, videos, data sets or bags into actions, live or faster",
+        f"{_CLI}.segment_stream:run",
+        f"{_PIPELINES}.segment.stream_config:SegmentStreamConfig",
+    ),
     "segment preprocess": Command(
         "follow the points of videos, data sets or bags into HDF5 files",
         f"{_CLI}.segment_preprocess:run",
@@ -124,6 +129,11 @@ COMMANDS: dict[str, Command] = {
         "remove damaged videos and track files, or move them away",
         f"{_CLI}.segment_check:run_clean",
         f"{_PIPELINES}.segment.videos_config:CleanConfig",
+    ),
+    "segment train-tokenizer": Command(
+        "learn a code book of motions from followed points",
+        f"{_CLI}.segment_train_tokenizer:run",
+        f"{_PIPELINES}.segment.train_tokenizer_config:TrainTokenizerConfig",
     ),
     "segment sweep": Command(
         "find the energy from which a window counts as motion",

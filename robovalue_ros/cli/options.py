@@ -21,13 +21,16 @@ from robovalue_ros.data.settings import read_settings
 C = TypeVar("C")
 
 
-def parse(config_type: type[C], words: Sequence[str], prog: str, about: str) -> C:
+def parse(
+    config_type: type[C], words: Sequence[str], prog: str, about: str, default: C | None = None
+) -> C:
     """Read a command line into `config_type`; exits with code 2 and help on a usage error.
 
-    about: the help text's head; its last line is an example.
+    about: the help text's head; its last line is an example. default: what holds where the command
+    line says nothing; `--config` replaces it.
     """
     rest, file = _take_config_file(list(words))
-    default = None if file is None else read_settings(config_type, file)
+    default = default if file is None else read_settings(config_type, file)
     parsed: Any = tyro.cli(
         _command_line_type(config_type, default),
         args=rest,
