@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.book import machine_line, markdown, print_sheet
+from benchmarks.book import machine_line, print_sheet, updated
 
 TABLES = ("reading", "sim", "matching", "encoder", "value_speed", "bags", "ros")
 SEEDED = ("sim",)
@@ -19,7 +19,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=TABLES, help="one table instead of all")
     parser.add_argument("--seeds", type=int, default=20, help="simulated episodes per row")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write docs/benchmarks.md; with --only just that part of it",
+    )
     options = parser.parse_args()
     console = Console()
     console.print(f"[bold]{machine_line()}\n", highlight=False)
@@ -31,7 +35,8 @@ def main() -> None:
             sheets.append(sheet)
     if options.write:
         target = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-        target.write_text(markdown(sheets), encoding="utf-8")
+        page = target.read_text(encoding="utf-8") if options.only and target.is_file() else ""
+        target.write_text(updated(page, sheets), encoding="utf-8")
         console.print(f"wrote {target}", highlight=False)
 
 

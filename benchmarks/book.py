@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -41,7 +42,8 @@ def machine_line() -> str:
     listing = Path("/proc/cpuinfo")
     lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
     model = next((line.split(":")[1].strip() for line in lines if "model name" in line), model)
-    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}, no GPU used"
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
+    return f"{os.cpu_count()} cores of {model}, {gpu}, Python {platform.python_version()}"
 
 
 def print_sheet(sheet: Sheet, console: Console) -> None:
@@ -55,23 +57,31 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
     console.print()
 
 
-def markdown(sheets: Sequence[Sheet]) -> str:
-    """Return docs/benchmarks.md as text."""
-    parts = [
-        "# Benchmarks\n",
-        "Written by `make bench`. Machines differ and are shared: believe ratios, not absolute "
-        "times. A ratio is the median of paired runs, the range of the middle half in brackets. "
-        "What the value stream reaches on the simulator is a page of its own: "
-        "[value_study.md](value_study.md).\n",
-        f"Machine: {machine_line()}.\n",
-    ]
-    return "\n".join(parts + [sheet_markdown(sheet) for sheet in sheets])
+HEAD = """# Benchmarks
+
+Written by `make bench`; `python -m benchmarks --only NAME --write` measures one table anew. Machines
+differ and are shared: believe ratios, not absolute times. A ratio is the median of paired runs, the
+range of the middle half in brackets. What the value stream reaches on the simulator is a page of its
+own: [value_study.md](value_study.md).
+"""
+MARK = "\n## "
 
 
-def sheet_markdown(sheet: Sheet) -> str:
+def updated(page: str, sheets: Sequence[Sheet]) -> str:
+    """Return a page of tables with these in the place of their earlier versions, or at the end."""
+    sections = {part.partition("\n")[0]: part for part in page.split(MARK)[1:]}
+    machine = machine_line()
+    for sheet in sheets:
+        sections[sheet.title] = sheet_markdown(sheet, machine).removeprefix("## ")
+    return HEAD + "".join(MARK + section.rstrip("\n") + "\n" for section in sections.values())
+
+
+def sheet_markdown(sheet: Sheet, machine: str = "") -> str:
     """Return one table under its title as text."""
     rows = [sheet.columns, ["---"] * len(sheet.columns), *sheet.rows]
     lines = [f"## {sheet.title}\n\n`{sheet.command}`\n" if sheet.command else f"## {sheet.title}\n"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     lines.append(f"\n{sheet.note}\n" if sheet.note else "")
+    if machine:
+        lines.append(f"Machine: {machine}.\n")
     return "\n".join(lines)
