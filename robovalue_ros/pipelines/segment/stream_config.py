@@ -226,6 +226,9 @@ class SegmentStreamConfig:
         None, "video, folder, data set, bag, URL of a stream, or number of a camera",
         positional=True,
     )  # fmt: skip
+    params: Path | None = option(
+        None, "parameter file of existing set-ups (params.yaml); what else is told counts more"
+    )
     input: InputOptions = option(InputOptions, "where frames come from")
     cut: CutOptions = option(CutOptions, "how actions are found")
     gates: GateOptions = option(GateOptions, "what still windows are spared")

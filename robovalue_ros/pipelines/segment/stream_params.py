@@ -138,7 +138,7 @@ def from_params(
             groups.setdefault(group, {})[name] = value
         else:
             groups[group] = value
-    idle = tuple(key for key in flat if key in WITHOUT_EFFECT and flat[key] not in (None, False))
+    idle = tuple(key for key in flat if key in WITHOUT_EFFECT and flat[key])
     return from_mapping(SegmentStreamConfig, groups, where), idle
 
 
