@@ -40,7 +40,7 @@ CORE = [
 EXTRAS = {
     "ros": ["ros-kilted-rclpy[fastrtps]", "ros-common-interfaces", "ros-std-srvs"],
     "models": ["transformers>=4.57", "open_clip_torch>=2.30", "timm>=1.0", "safetensors>=0.4"],
-    "train": ["accelerate>=1.0", "safetensors>=0.4"],
+    "train": ["accelerate>=1.0", "safetensors>=0.4", "tensorboard>=2.16"],
     "libero": ["hf-libero==0.1.4"],
     "rlds": ["protobuf>=4.25", "google-crc32c>=1.5"],
     "ray": ["ray>=2.30"],
@@ -108,6 +108,7 @@ setup(
         "console_scripts": [
             "robovalue = robovalue_ros.cli.main:main",
             "value_node = robovalue_ros.nodes.entry:value_node",
+            "segmenter_node = robovalue_ros.nodes.entry:segmenter_node",
             "sim_node = robovalue_ros.nodes.entry:sim_node",
         ],
         "gymnasium.envs": ["robovalue = robovalue_envs.registration:register_environments"],

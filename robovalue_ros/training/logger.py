@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from robovalue_ros.contracts.errors import DataError, MissingExtra
+from robovalue_ros.contracts.errors import ConfigError, DataError, MissingExtra
 from robovalue_ros.data.atomic import write_text
 
 LOG_FILE = "log.jsonl"
@@ -95,7 +95,8 @@ def open_sinks(
     folder: Path, *, tensorboard: bool = False, wandb: str | None = None, name: str = "",
     settings: Mapping[str, Any] | None = None, after: int | None = None,
 ) -> tuple[Sink, ...]:  # fmt: skip
-    """Return the sinks that were asked for; raises MissingExtra where one is not installed.
+    """Return the sinks that were asked for; raises MissingExtra or ConfigError
+    where one is not installed.
 
     wandb: the project's name. after: the step that a resumed run goes on from.
     """
@@ -133,7 +134,10 @@ class WandbSink:
         try:
             module = import_module("wandb")
         except ModuleNotFoundError as problem:
-            raise MissingExtra("wandb", "train", "sending numbers to W&B") from problem
+            raise ConfigError(
+                "sending numbers to Weights & Biases needs the package wandb, which is not installed",
+                hint="Install it with: pip install wandb, or leave --wandb out.",
+            ) from problem
         id_file = folder / "wandb_run_id.txt"
         known = id_file.read_text(encoding="utf-8").strip() if id_file.is_file() else None
         self._run = module.init(

@@ -19,7 +19,7 @@ from small_runs import numbers
 from robovalue_ros.backends.motion_tokenizer import load_tokenizer
 from robovalue_ros.backends.weights_file import read_weights_file
 from robovalue_ros.cli.main import main
-from robovalue_ros.contracts.errors import ConfigError, DataError
+from robovalue_ros.contracts.errors import ConfigError, ContractError, DataError
 from robovalue_ros.pipelines.segment.train_tokenizer import train_tokenizer
 from robovalue_ros.pipelines.segment.train_tokenizer_config import (
     NetworkOptions,
@@ -176,5 +176,7 @@ def test_errors_say_what_to_do(recordings: Path, tmp_path: Path) -> None:
         train_tokenizer(TrainTokenizerConfig((cups,), windows=still, **base))
     with pytest.raises(DataError, match="segment preprocess"):
         train_tokenizer(TrainTokenizerConfig((str(tmp_path),), **base))
+    with pytest.raises(ContractError, match="at least one folder"):
+        train_tokenizer(TrainTokenizerConfig((), **base))
     with pytest.raises(DataError, match="nothing to go on from"):
         train_tokenizer(TrainTokenizerConfig((cups,), resume=True, **base))

@@ -68,6 +68,8 @@ def train_tokenizer(
     interruption: Interruption | None = None,
 ) -> TokenizerResult:
     """Train a tokenizer and keep it; raises ConfigError, DataError, MissingExtra."""
+    if not config.data:
+        raise ContractError("DATA", "at least one folder with track files", "none")
     progress = progress if is_first_process() else SilentProgress()
     folder = run_folder(config.out, config.run_name, resume=config.resume)
     split_rng, weights_rng, loop_rng = np.random.default_rng(config.seed).spawn(3)

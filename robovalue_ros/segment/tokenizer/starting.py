@@ -13,8 +13,8 @@ from torch import Tensor
 from robovalue_ros.segment.tokenizer.network import MotionTokenizer
 
 SMALLEST = 1e-6
-# As large as a few positions. Larger, the encoder starts well and learns slowly.
-SIZE = 0.05
+# A few times as large as positions. At size one the encoder starts as well, but learns slowly.
+SIZE = 0.1
 
 
 def fit_starting_weights(network: MotionTokenizer, velocity: Tensor) -> None:
