@@ -1,0 +1,1 @@
+"""How well the segmenter finds the steps of the embedded simulator: `make bench-segment`."""
