@@ -14,6 +14,11 @@ def value_node() -> int:
     return _run("robovalue_ros.nodes.value_node", "ValueNode")
 
 
+def segmenter_node() -> int:
+    """Run the segmenter node; its parameters come after --ros-args."""
+    return _run("robovalue_ros.nodes.segmenter_node", "SegmenterNode")
+
+
 def sim_node() -> int:
     """Run the simulator's node; its parameters come after --ros-args."""
     return _run("robovalue_ros.nodes.sim_node", "SimNode")

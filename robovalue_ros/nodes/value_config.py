@@ -15,7 +15,7 @@ from robovalue_ros.value.stream.pairing import LOST_NS, MS, TOLERANCE_NS, WAIT_N
 Transport = Literal["auto", "raw", "compressed"]
 Reliability = Literal["best_effort", "reliable"]
 _ARROW = ":="
-_COMPRESSED = "/compressed"
+COMPRESSED = "/compressed"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def camera_topics(config: ValueNodeConfig, known: Sequence[str]) -> tuple[Camera
 
     known: the model's cameras.
     """
-    suffix = _COMPRESSED if config.transport == "compressed" else ""
+    suffix = COMPRESSED if config.transport == "compressed" else ""
     if not config.cameras:
         names = ("image", *(f"image_{number}" for number in range(2, len(known) + 1)))
         return tuple(
@@ -100,7 +100,7 @@ def camera_topics(config: ValueNodeConfig, known: Sequence[str]) -> tuple[Camera
         if camera in found:
             raise ConfigError(f"cameras names {camera!r} twice", "each camera once")
         compressed = config.transport == "compressed" or (
-            config.transport == "auto" and topic.endswith(_COMPRESSED)
+            config.transport == "auto" and topic.endswith(COMPRESSED)
         )
         found[camera] = CameraTopic(camera, topic, compressed)
     return tuple(found.values())
