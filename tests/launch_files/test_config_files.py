@@ -19,6 +19,8 @@ from robovalue_ros.pipelines.estimate.config import EstimateConfig
 
 pytest.importorskip("rclpy")
 
+from robovalue_ros.nodes.segmenter_config import SegmenterNodeConfig
+from robovalue_ros.nodes.segmenter_node import SegmenterNode
 from robovalue_ros.nodes.sim_config import SimNodeConfig
 from robovalue_ros.nodes.sim_node import SimNode
 from robovalue_ros.nodes.spine import ManagedNode, NodeConfig
@@ -28,7 +30,11 @@ from robovalue_ros.nodes.value_node import ValueNode
 pytestmark = pytest.mark.ros
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
-NODES = {"value_node": ValueNodeConfig, "sim_node": SimNodeConfig}
+NODES = {
+    "value_node": ValueNodeConfig,
+    "segmenter_node": SegmenterNodeConfig,
+    "sim_node": SimNodeConfig,
+}
 
 
 @pytest.fixture
@@ -123,8 +129,11 @@ def test_layouts_name_topics_that_the_nodes_publish(
     simulated = SimNode(
         context=world.context, parameter_overrides=overrides(autostart=False, policy="expert")
     )
+    segmenter = SegmenterNode(
+        context=world.context, parameter_overrides=overrides(autostart=False)
+    )
     published = {"/rosout"}
-    for node in (value, simulated):
+    for node in (value, segmenter, simulated):
         world.spin(node)
         node.trigger_configure()
         assert node.state == "inactive"

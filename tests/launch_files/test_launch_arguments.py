@@ -32,10 +32,11 @@ from robovalue_ros.nodes.launching.executables import FUNCTIONS, executable_word
 
 pytest.importorskip("rclpy")
 
+from robovalue_ros.nodes.segmenter_config import SegmenterNodeConfig
 from robovalue_ros.nodes.sim_config import SimNodeConfig
 from robovalue_ros.nodes.value_config import ValueNodeConfig
 
-NODES = (ValueNodeConfig, SimNodeConfig)
+NODES = (ValueNodeConfig, SegmenterNodeConfig, SimNodeConfig)
 SETTINGS = settings(max_examples=6, deadline=None)
 
 
@@ -205,5 +206,5 @@ def test_the_documentation_names_every_launch_file_and_arguments_that_exist() ->
     for name, (command, words) in examples.items():
         known = {one.name for one in launch_arguments(config_of(command))}
         assert {word.partition(":=")[0] for word in words.split()} <= known, name
-    for name in ("value", "sim", "replay", "sim_demo"):
+    for name in ("value", "segmenter", "sim", "replay", "sim_demo"):
         assert f"| `{name}` |" in text and f"robovalue_ros {name}.launch.py" in text

@@ -27,7 +27,7 @@ from launch_runner import FILES, NAMES, ROOT, calls, launched, started
 from robovalue_ros.cli.commands import config_of
 from robovalue_ros.nodes.launching.arguments import launch_arguments
 from robovalue_ros.nodes.launching.processes import shared_memory
-from robovalue_ros.nodes.sim_config import SimNodeConfig
+from robovalue_ros.nodes.launching.live import NODES
 from robovalue_ros.nodes.value_config import ValueNodeConfig
 
 pytestmark = [pytest.mark.ros, pytest.mark.sim]
@@ -142,8 +142,8 @@ CHAIN = {"record_sim", "fit_value", "convert_data", "estimate_values"}
 
 
 def test_every_launch_file_has_a_goal() -> None:
-    # The value node alone goes on until it is told to stop; see below.
-    assert {*GOALS, *CHAIN, "value"} == set(NAMES)
+    # Nodes that watch cameras go on until they are told to stop; see below.
+    assert {*GOALS, *CHAIN, "value", "segmenter"} == set(NAMES)
 
 
 def test_the_chain_from_the_simulator_to_values_leaves_what_it_should(made: Made) -> None:
@@ -182,6 +182,17 @@ def test_the_value_node_runs_until_it_is_told_to_stop(made: Made) -> None:
     process = started("value", made.folder, *words, "task:=5", "log_level:=debug")
     wait_for_line(process, "cam_high on eye, cam_left_wrist on hand")
     time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest
+
+
+def test_the_segmenter_node_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    shipped = ROOT / "config" / "segmenter_node.yaml"
+    words = [f"params_file:={shipped}", "image_topic:=/eye/compressed", "threshold:=0.5"]
+    process = started("segmenter", tmp_path, *words)
+    wait_for_line(process, "energy velocity from 0.5 on, lucas_kanade; camera on /eye/compressed")
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0, rest
@@ -252,7 +263,7 @@ def _configurations(path: Path) -> list[type]:
         if name == "tool_launch":
             return [config_of(words[0])]
         if name == "node_launch":
-            return [{"value_node": ValueNodeConfig, "sim_node": SimNodeConfig}[words[0]]]
+            return [NODES[words[0]]]
         if name == "replay_launch":
             return [config_of("bag play"), ValueNodeConfig]
     return []

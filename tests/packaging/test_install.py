@@ -126,6 +126,7 @@ def test_the_ament_index_knows_the_package(built: Path, tmp_path: Path) -> None:
         ("robovalue", ["--version"], 0, "robovalue 0."),
         ("value_node", ["--ros-args", "-p", "depth:=5"], 2, "lacks the key 'model'"),
         ("sim_node", ["--ros-args", "-p", "sped:=2.0"], 2, "Did you mean 'speed'?"),
+        ("segmenter_node", ["--ros-args", "-p", "strid:=2"], 2, "Did you mean 'stride'?"),
     ],
 )
 def test_colcon_installs_executables_where_ros2_run_looks(
@@ -153,7 +154,7 @@ def test_ros2_finds_runs_and_launches_it(built: Path, tmp_path: Path) -> None:
 
     assert ros2("pkg", "prefix", PACKAGE).strip() == str(built)
     listed = ros2("pkg", "executables", PACKAGE).split()
-    assert {"robovalue", "value_node", "sim_node"} <= set(listed)
+    assert {"robovalue", "value_node", "segmenter_node", "sim_node"} <= set(listed)
     assert "robovalue 0." in ros2("run", PACKAGE, "robovalue", "--version")
     for name, key in (("value", "model"), ("sim_demo", "episodes"), ("fit_value", "data")):
         told = ros2("launch", PACKAGE, f"{name}.launch.py", "-s")

@@ -13,6 +13,7 @@ PACKAGE = "robovalue_ros"
 FUNCTIONS = {
     "robovalue": "robovalue_ros.cli.main:main",
     "value_node": "robovalue_ros.nodes.entry:value_node",
+    "segmenter_node": "robovalue_ros.nodes.entry:segmenter_node",
     "sim_node": "robovalue_ros.nodes.entry:sim_node",
 }
 

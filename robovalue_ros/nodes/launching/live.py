@@ -1,4 +1,4 @@
-"""Launch files with nodes: the value node alone, beside a bag that plays, beside the simulator."""
+"""Launch files with nodes: one alone; the value node beside a bag that plays, beside the simulator."""
 
 from __future__ import annotations
 
@@ -27,9 +27,16 @@ from robovalue_ros.nodes.launching.processes import (
     tool,
     warn_of_typos,
 )
+from robovalue_ros.nodes.segmenter_config import SegmenterNodeConfig
 from robovalue_ros.nodes.sim_config import SimNodeConfig
+from robovalue_ros.nodes.spine import NodeConfig
 from robovalue_ros.nodes.value_config import ValueNodeConfig
 
+NODES: dict[str, type[NodeConfig]] = {
+    "value_node": ValueNodeConfig,
+    "segmenter_node": SegmenterNodeConfig,
+    "sim_node": SimNodeConfig,
+}
 LEVELS = ("debug", "info", "warn", "error", "fatal")
 LOG_LEVEL = LaunchArgument("log_level", "how much nodes say; default: info", LEVELS)
 SIM_TIME = LaunchArgument("use_sim_time", "take the time from /clock; default: false", SWITCH)
@@ -52,9 +59,9 @@ NODE_WAIT_S = "5"
 def node_launch(name: str, config_folder: Path) -> LaunchDescription:
     """Return a launch of one node, every parameter an argument.
 
-    name: value_node or sim_node. config_folder: where the settings of this package lie.
+    name: one of NODES. config_folder: where the settings of this package lie.
     """
-    config_type = {"value_node": ValueNodeConfig, "sim_node": SimNodeConfig}[name]
+    config_type = NODES[name]
     own = launch_arguments(config_type)
     arguments = (*own, *SURROUNDINGS, SIM_TIME, ON_END)
 
