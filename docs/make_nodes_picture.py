@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-WIDTH, HEIGHT = 980, 740
+WIDTH, HEIGHT = 980, 870
 NODE, TOPIC, SERVICE, INSIDE = "#cfd8f2", "#d6e8c9", "#f4e6b8", "#fffdf9"
 WIDE, TALL = 200, 80  # boxes that hold boxes, and boxes that arrows meet at any height
 # name, kind, left, top, width, height, lines of text
 BOXES = (
     ("cameras", NODE, 24, 36, 140, 56, ("camera drivers", "or robovalue bag play")),
-    ("sim", NODE, 24, 120, 140, 544, ("sim_node", "a Gymnasium", "environment as a robot")),
+    ("sim", NODE, 24, 120, 140, 674, ("sim_node", "a Gymnasium", "environment as a robot")),
     ("image", TOPIC, 204, 60, 150, 44, ("image", "raw or compressed")),
     ("image_2", TOPIC, 204, 132, 150, 44, ("image_2", "raw or compressed")),
-    ("joints", TOPIC, 204, 436, 150, 44, ("joint_states", "where the robot is")),
-    ("command", TOPIC, 204, 496, 150, 44, ("command", "where it shall be")),
-    ("told", TOPIC, 204, 556, 150, 44, ("/clock, task", "~/episode, ~/progress")),
-    ("sim_services", SERVICE, 204, 616, 150, 44, ("~/reset, ~/pause", "Trigger, SetBool")),
+    ("joints", TOPIC, 204, 566, 150, 44, ("joint_states", "where the robot is")),
+    ("command", TOPIC, 204, 626, 150, 44, ("command", "where it shall be")),
+    ("told", TOPIC, 204, 686, 150, 44, ("/clock, task", "~/episode, ~/progress")),
+    ("sim_services", SERVICE, 204, 746, 150, 44, ("~/reset, ~/pause", "Trigger, SetBool")),
     ("node", NODE, 396, 36, 330, 330, ("value_node",)),
     ("callback", INSIDE, 416, 90, 130, 60, ("callbacks", "main thread")),
     ("pairing", INSIDE, 416, 178, 130, 60, ("pairing", "by stamp")),
@@ -26,16 +26,21 @@ BOXES = (
     ("worker", INSIDE, 576, 266, 130, 60, ("convert", "worker thread")),
     ("stream", INSIDE, 576, 178, 130, 60, ("ValueStream", "the one of every door")),
     ("publish", INSIDE, 576, 90, 130, 60, ("publish", "stamped as the image")),
-    ("arm", NODE, 396, 416, 330, 180, ("robovalue/RealArm-v0",)),
-    ("link", INSIDE, 416, 476, 130, 84, ("RosArm", "the link: newest of", "everything, targets")),
-    ("guard", INSIDE, 576, 476, 130, 84, ("guard", "speed, limits, age;", "else hold")),
+    ("cutter", NODE, 396, 396, 330, 110, ("segmenter_node",)),
+    ("windows", INSIDE, 416, 440, 130, 52, ("windows", "main thread, by slots")),
+    ("actions", INSIDE, 568, 440, 146, 52, ("SegmentStream", "worker thread")),
+    ("energy", TOPIC, 768, 392, 188, 44, ("~/energy, ~/state", "of every window, stamped")),
+    ("segment", TOPIC, 768, 444, 188, 44, ("~/segment", "String, JSON: begin and end")),
+    ("arm", NODE, 396, 546, 330, 180, ("robovalue/RealArm-v0",)),
+    ("link", INSIDE, 416, 606, 130, 84, ("RosArm", "the link: newest of", "everything, targets")),
+    ("guard", INSIDE, 576, 606, 130, 84, ("guard", "speed, limits, age;", "else hold")),
     ("value", TOPIC, 768, 44, 188, 44, ("~/value", "Float32, 0..1")),
     ("state", TOPIC, 768, 100, 188, 44, ("~/state", "DiagnosticArray, stamped")),
     ("event", TOPIC, 768, 156, 188, 44, ("~/event", "String, JSON")),
     ("diagnostics", TOPIC, 768, 212, 188, 44, ("/diagnostics", "once a second, of every node")),
     ("reset", SERVICE, 768, 268, 188, 44, ("~/reset, ~/snapshot", "a new try; the last minute")),
     ("lifecycle", SERVICE, 768, 324, 188, 44, ("~/change_state", "of every node, or autostart")),
-    ("policy", NODE, 768, 484, 188, 68, ("your policy", "reset() and step(), or a script")),
+    ("policy", NODE, 768, 614, 188, 68, ("your policy", "reset() and step(), or a script")),
 )  # fmt: skip
 ARROWS = (
     ("cameras", "image"), ("cameras", "image_2"), ("image", "callback"), ("image_2", "callback"),
@@ -44,12 +49,14 @@ ARROWS = (
     ("node", "diagnostics"), ("reset", "node"), ("lifecycle", "node"), ("sim", "image"),
     ("sim", "image_2"), ("sim", "joints"), ("joints", "link"), ("link", "command"),
     ("command", "sim"), ("sim", "told"), ("sim_services", "sim"), ("guard", "link"),
-    ("policy", "guard"),
+    ("policy", "guard"), ("windows", "actions"), ("actions", "energy"), ("actions", "segment"),
 )  # fmt: skip
-# Ways around what lies between, as corners: pictures for the link, observations for the policy.
+# Ways around what lies between, as corners: pictures for the windows and for the link, observations
+# for the policy.
 WAYS = (
-    ((279, 176), (279, 391), (440, 391), (440, 476)),
-    ((481, 560), (481, 578), (862, 578), (862, 552)),
+    ((279, 176), (279, 466), (416, 466)),
+    ((279, 466), (279, 524), (440, 524), (440, 606)),
+    ((481, 690), (481, 708), (862, 708), (862, 682)),
 )
 LEGEND = ((NODE, "node"), (TOPIC, "topic"), (SERVICE, "service"), (INSIDE, "inside the node"))
 

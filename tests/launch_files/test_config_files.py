@@ -129,9 +129,7 @@ def test_layouts_name_topics_that_the_nodes_publish(
     simulated = SimNode(
         context=world.context, parameter_overrides=overrides(autostart=False, policy="expert")
     )
-    segmenter = SegmenterNode(
-        context=world.context, parameter_overrides=overrides(autostart=False)
-    )
+    segmenter = SegmenterNode(context=world.context, parameter_overrides=overrides(autostart=False))
     published = {"/rosout"}
     for node in (value, segmenter, simulated):
         world.spin(node)

@@ -26,8 +26,8 @@ from launch_runner import FILES, NAMES, ROOT, calls, launched, started
 
 from robovalue_ros.cli.commands import config_of
 from robovalue_ros.nodes.launching.arguments import launch_arguments
-from robovalue_ros.nodes.launching.processes import shared_memory
 from robovalue_ros.nodes.launching.live import NODES
+from robovalue_ros.nodes.launching.processes import shared_memory
 from robovalue_ros.nodes.value_config import ValueNodeConfig
 
 pytestmark = [pytest.mark.ros, pytest.mark.sim]
