@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.segment_study.scores import Floats
 from benchmarks.segment_study.seeing import Episodes, Seen, stream_options
@@ -16,6 +19,7 @@ from benchmarks.segment_study.settings import CAMERA, FPS, StudyConfig, study_fo
 from robovalue_ros.backends.encoders.pixels import PixelsEncoder
 from robovalue_ros.backends.motion_tokenizer import load_tokenizer
 from robovalue_ros.contracts.progress import Progress, Tick
+from robovalue_ros.data.atomic import atomic_path, write_json
 from robovalue_ros.data.tracks.writer import has_view, writing_tracks
 from robovalue_ros.pipelines.segment.train_tokenizer import train_tokenizer
 from robovalue_ros.pipelines.segment.train_tokenizer_config import (
@@ -30,6 +34,7 @@ from robovalue_ros.training.interruption import Interruption
 from robovalue_ros.training.options import LoopConfig
 from robovalue_ros.value.one_thread import one_thread
 from robovalue_ros.value.stream.fitting import fit_value_model
+from robovalue_ros.value.stream.model import ValueModel
 from robovalue_ros.value.stream.options import FitOptions
 
 KINDS = tuple(
@@ -38,7 +43,9 @@ KINDS = tuple(
     for mode in ("token_diff_l2_mean", "l2_mean")
 )
 Energies = Mapping[tuple[str, str], Floats]
+Demonstration = tuple[dict[str, NDArray[np.uint8]], NDArray[np.int64]]
 BATCH = 64
+TOLD = "told.json"
 LOSS_POINTS = 48  # what a step costs grows with them
 
 
@@ -55,10 +62,28 @@ class Tokenizer:
 
 def trained_tokenizer(config: StudyConfig, training: Episodes, progress: Progress) -> Tokenizer:
     """Train a tokenizer on the windows of the training episodes, on one core, within the minutes."""
-    folder = study_folder(config) / f"tokenizer_{config.hidden}_{config.codebook}_{config.epochs}"
-    tracks = study_folder(config) / "tracks"
-    for seen in training:
-        _write_tracks(tracks / f"{seen.task}_{seen.name}.hdf5", seen, config)
+    name = f"tokenizer_{config.hidden}_{config.codebook}_{config.epochs}_{config.minutes:g}"
+    folder, tracks = study_folder(config) / name, study_folder(config) / "tracks"
+    known = _known(folder / TOLD)
+    if known is None:
+        for seen in training:
+            _write_tracks(tracks / f"{seen.task}_{seen.name}.hdf5", seen, config)
+        known = _train(config, tracks, folder, progress)
+        write_json(folder / TOLD, known)
+    with one_thread():
+        encoder = TokenizerEncoder(load_tokenizer(Path(known["checkpoint"])).network)
+    return Tokenizer(encoder, known["minutes"], known["told"], known["samples"], folder)
+
+
+def _known(path: Path) -> dict[str, Any] | None:
+    """Return what an earlier run trained."""
+    if not path.is_file():
+        return None
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return known if Path(known["checkpoint"]).is_file() else None
+
+
+def _train(config: StudyConfig, tracks: Path, folder: Path, progress: Progress) -> dict[str, Any]:
     options = TrainTokenizerConfig(
         data=(str(tracks),), out=folder, seed=config.fit_seed,
         network=NetworkOptions(
@@ -66,7 +91,8 @@ def trained_tokenizer(config: StudyConfig, training: Episodes, progress: Progres
         ),
         loss=LossConfig(diversity=0.3, loss_points=LOSS_POINTS),
         loop=LoopConfig(
-            epochs=config.epochs, lr=3e-4, warm_up=0.2, clip_grad=1.0, device="cpu", save_interval=0
+            epochs=config.epochs, lr=3e-4, warm_up=0.2, clip_grad=1.0, device="cpu",
+            save_interval=0,
         ),
     )  # fmt: skip
     limit = _CpuLimit(progress, config.minutes)
@@ -74,8 +100,10 @@ def trained_tokenizer(config: StudyConfig, training: Episodes, progress: Progres
         begin = time.process_time()
         result = train_tokenizer(options, progress=limit, interruption=limit.interruption)
         minutes = (time.process_time() - begin) / 60.0
-        encoder = TokenizerEncoder(load_tokenizer(result.checkpoint).network)
-    return Tokenizer(encoder, minutes, result.told, result.samples, folder)
+    return {
+        "checkpoint": str(result.checkpoint), "minutes": minutes, "told": dict(result.told),
+        "samples": result.samples,
+    }  # fmt: skip
 
 
 def _write_tracks(path: Path, seen: Seen, config: StudyConfig) -> None:
@@ -141,17 +169,30 @@ def fitted_encoders(
     """Return the encoder of a value model of each task, fitted on its first demonstrations."""
     encoders = {}
     for task in tasks:
-        demos = []
+        demos: list[Demonstration] = []
         for seen in training:
             if seen.task == task and len(demos) < config.value_demos:
                 stamps = np.rint(np.arange(seen.length) * (1e9 / FPS)).astype(np.int64)
                 demos.append(({CAMERA: seen.frames}, stamps))
         options = FitOptions(steps=config.value_steps, made_up=not config.short)
+        path = study_folder(config) / f"value_{task}_{config.value_demos}_{config.value_steps}.npz"
         with progress.stage(f"value model of {task}"), one_thread():
-            model = fit_value_model(demos, options, np.random.default_rng(config.fit_seed))
+            model = _kept_model(path, demos, options, config.fit_seed)
         assert model.network is not None
         encoders[task] = PixelsEncoder(model.network, 0)
     return encoders
+
+
+def _kept_model(
+    path: Path, demos: Sequence[Demonstration], options: FitOptions, seed: int
+) -> ValueModel:
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as stored:
+            return ValueModel.from_arrays(dict(stored))
+    model = fit_value_model(demos, options, np.random.default_rng(seed))
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **model.to_arrays())  # type: ignore[arg-type]
+    return model
 
 
 def embedded(encoder: PixelsEncoder, seen: Seen) -> Floats:

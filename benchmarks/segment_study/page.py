@@ -136,7 +136,7 @@ def page(config: StudyConfig, result: StudyResult, command: str) -> str:
     parts = [
         INTRODUCTION,
         f"`{command}`\n",
-        f"Machine: {machine_line()}; {result.minutes:.0f} CPU minutes. Training: {config.train} "
+        f"Machine: {machine_line()}; {result.minutes:.0f} CPU minutes in this run. Training: {config.train} "
         f"episodes from seed {config.train_seed}.\n",
         "## In words\n\n" + "\n".join(f"- {line}" for line in verdicts(result)) + "\n",
         *(sheet_markdown(sheet) for sheet in tables(config, result, "")),
