@@ -16,6 +16,7 @@ SEGMENTS_SUFFIX = "_segments.json"
 CLIPS_FOLDER = "segmented_videos"
 MAX_BYTES = 1 << 30
 MOST_SEGMENTS = 1_000_000
+MOST_WINDOWS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,9 @@ def _energy(path: Path, number: int, line: str) -> tuple[int, float, tuple[str, 
         raise DataError(path, f"line {number} is no JSON", expected) from problem
     window = entry.get("window") if isinstance(entry, dict) else None
     energy = _number(entry.get("energy")) if isinstance(entry, dict) else None
-    if not isinstance(window, int) or isinstance(window, bool) or window < 0 or energy is None:
+    if isinstance(window, bool) or not isinstance(window, int) or energy is None:
+        window = -1
+    if not 0 <= window < MOST_WINDOWS or energy is None:
         raise DataError(path, f"line {number} is {line[:100]!r}", expected)
     return window, energy, (str(entry.get("source", "")), str(entry.get("mode", "")))
 
@@ -168,6 +171,10 @@ def _span(path: Path, number: int, entry: object) -> NamedSpan:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -148,3 +148,26 @@ def test_cuts_and_pieces_fit_together(pairs: list[list[int]]) -> None:
     made = pieces(at, 50.0)
     assert made[0][0] == 0.0 and made[-1][1] == 50.0
     assert all(before[1] == after[0] for before, after in pairwise(made))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["segments", "start_sec", "end_sec", "label", "fps", "video_duration_sec"]), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(json_values)
+def test_json_that_lists_no_segments_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: object
+) -> None:
+    path = tmp_path_factory.mktemp("segments") / "a_segments.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    try:
+        file = read_segments(path)
+    except DataError as problem:
+        assert str(path) in str(problem)
+    else:
+        assert all(0.0 <= span.start <= span.stop for span in file.segments)
+        assert file.duration >= 0.0 and (file.fps is None or file.fps > 0.0)

@@ -143,6 +143,30 @@ def test_the_command_follows_points_that_truly_move(tmp_path: Path) -> None:
     assert moved.max() > 8.0 and np.median(moved) == 0.0  # the square, and the still table
 
 
+def test_no_damage_ends_the_run(tmp_path: Path) -> None:
+    whole = video(tmp_path / "whole.mp4", frames=18).read_bytes()
+    rng = np.random.default_rng(5)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(24):
+        content = bytearray(whole)
+        if n % 3 == 0:
+            del content[int(rng.integers(len(content))) :]
+        elif n % 3 == 1:
+            at = int(rng.integers(len(content) - 40))
+            content[at : at + 40] = rng.bytes(40)
+        else:
+            for at in rng.integers(len(content), size=12):
+                content[at] = int(rng.integers(256))
+        (folder / f"v{n:02d}.mp4").write_bytes(content)
+    video(folder / "z.mp4", frames=18)
+    result = run(folder, tmp_path / "out")
+    told = {finding.subject for finding in result.findings if finding.level == "error"}
+    assert len(told) + result.made == 25 and len(told) >= 10
+    made = {path.stem for path in (tmp_path / "out").glob("*.hdf5")}
+    assert "z" in made and not made & told
+
+
 def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.mp4").write_bytes(b"no video")

@@ -191,6 +191,18 @@ def test_bytes_that_are_no_energies_are_refused(
         assert all(window >= 0 and np.isfinite(value) for window, value in values.items())
 
 
+@pytest.mark.parametrize("line", [
+    '{"window": 1e3, "energy": 1}', '{"window": true, "energy": 1}', '{"window": 0, "energy": NaN}',
+    '{"window": 123456789012, "energy": 1}', '{"window": 0, "energy": 1' + "0" * 400 + "}",
+    "[" * 5000, '"window"', '{"window": -1, "energy": 1}',
+])  # fmt: skip
+def test_lines_that_are_no_energy_are_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text('{"window": 0, "energy": 1.0}\n' + line)
+    with pytest.raises(DataError, match="line 2"):
+        read_energies(path)
+
+
 def test_runs_that_were_appended_to_one_file_are_told(tmp_path: Path) -> None:
     path = energies(tmp_path / "e.jsonl", [1.0, 2.0], "quantized")
     path.write_text(path.read_text() + path.read_text().replace("2.0", "3.0"))
