@@ -25,8 +25,9 @@ def run(words: Sequence[str]) -> int:
     try:
         with BarProgress() as progress:
             written = report_episodes(
-                reader, config.out, title=config.title, limit=config.limit, progress=progress
-            )
+                reader, config.out, title=config.title, limit=config.limit,
+                segments=config.segments, progress=progress,
+            )  # fmt: skip
     finally:
         reader.close()
     Console().print(f"report: {written}", soft_wrap=True, highlight=False, markup=False)

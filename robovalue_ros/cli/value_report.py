@@ -31,7 +31,8 @@ def run(words: Sequence[str]) -> int:
         with BarProgress() as progress:
             write_value_report(
                 episodes, readers, target, title=config.title or config.results.resolve().name,
-                limit=config.limit, truth=config.truth, findings=findings, progress=progress,
+                limit=config.limit, truth=config.truth, segments=config.segments, findings=findings,
+                progress=progress,
             )  # fmt: skip
     finally:
         readers.close()

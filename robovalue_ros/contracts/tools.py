@@ -106,6 +106,9 @@ class ReportConfig:
     out: Path = option(Path("report.html"), "HTML file to write")
     title: str | None = option(None, "headline; default: the folder's name")
     limit: int = option(50, "at most this many episodes get a video", low=1, high=1000)
+    segments: Path | None = option(
+        None, "what robovalue segment stream wrote, or a list of actions: a row below the curves"
+    )
     read: ReadOptions = option(ReadOptions, "how to read")
 
 

@@ -11,7 +11,9 @@ from robovalue_ros.contracts.ports import EpisodeReader
 from robovalue_ros.contracts.progress import Progress, SilentProgress, Tick
 from robovalue_ros.contracts.types import Array, Episode, Finding
 from robovalue_ros.data.atomic import write_text
+from robovalue_ros.data.segment_files import SegmentsFile
 from robovalue_ros.data.video import encode_mp4_bytes
+from robovalue_ros.pipelines.shown_actions import ActionLists, action_bands
 from robovalue_ros.report.page import Report, ReportEpisode, render
 
 DEFAULT_PROGRESS = SilentProgress()
@@ -28,9 +30,14 @@ def report_episodes(
     *,
     title: str | None = None,
     limit: int = 50,
+    segments: Path | None = None,
     progress: Progress = DEFAULT_PROGRESS,
 ) -> Path:
-    """Write the page of a data set and return its path; damaged episodes become findings."""
+    """Write the page of a data set and return its path; damaged episodes become findings.
+
+    segments: where actions are listed, which then stand in a row below the curves.
+    """
+    lists = None if segments is None else ActionLists(segments)
     ids = reader.episode_ids()
     episodes: list[ReportEpisode] = []
     findings: list[Finding] = []
@@ -43,7 +50,10 @@ def report_episodes(
                 episode = reader.open(episode_id)
                 try:
                     with progress.stage(episode_id, len(episode) * len(episode.cameras)) as frame:
-                        episodes.append(report_episode(episode, frame))
+                        listed = None
+                        if lists is not None:
+                            listed = lists.of([episode.id], list(episode.cameras), findings)
+                        episodes.append(report_episode(episode, frame, listed))
                 finally:
                     episode.close()
             except DataError as problem:
@@ -51,7 +61,7 @@ def report_episodes(
             tick(1)
     if not episodes:
         raise DataError(reader.path, "no episode can be shown", "at least one readable episode")
-    findings += reader.findings()
+    findings += [*reader.findings(), *(lists.unused() if lists is not None else [])]
     page = Report(
         title=title or reader.path.resolve().name,
         subtitle=f"{len(ids)} episodes · {reader.format}",
@@ -63,9 +73,12 @@ def report_episodes(
     return target
 
 
-def report_episode(episode: Episode, tick: Tick) -> ReportEpisode:
-    """Turn an episode into what the page shows of it: small videos and named curves."""
+def report_episode(
+    episode: Episode, tick: Tick, listed: SegmentsFile | None = None
+) -> ReportEpisode:
+    """Turn an episode into what the page shows of it: small videos, named curves, actions."""
     rate = episode.rate_hz or 10.0
+    stamps_s = (episode.stamps_ns - episode.stamps_ns[0]) / 1e9
     videos = {}
     for name, source in episode.cameras.items():
         videos[name] = encode_mp4_bytes(source.iterate(), rate, PAGE_CRF)
@@ -75,10 +88,11 @@ def report_episode(episode: Episode, tick: Tick) -> ReportEpisode:
         task=episode.task,
         success=episode.success,
         rate_hz=rate,
-        stamps_s=(episode.stamps_ns - episode.stamps_ns[0]) / 1e9,
+        stamps_s=stamps_s,
         videos=videos,
         signals=_curves(episode),
         facts={name: value for name, value in episode.meta.items() if name not in UNSHOWN},
+        bands=() if listed is None else action_bands(listed, stamps_s),
     )
 
 

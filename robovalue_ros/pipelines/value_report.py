@@ -12,9 +12,11 @@ from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.contracts.progress import Progress, SilentProgress, Tick
 from robovalue_ros.contracts.types import Episode, Finding
 from robovalue_ros.data.atomic import atomic_path
+from robovalue_ros.data.segment_files import SegmentsFile
 from robovalue_ros.data.video import encode_video
 from robovalue_ros.pipelines.recordings import Readers
 from robovalue_ros.pipelines.results import ScoredEpisode
+from robovalue_ros.pipelines.shown_actions import ActionLists
 from robovalue_ros.pipelines.value_report_config import TRUTH
 from robovalue_ros.pipelines.value_report_curves import shown_episode
 from robovalue_ros.pipelines.value_report_text import (
@@ -40,6 +42,7 @@ def write_value_report(
     title: str,
     limit: int = 50,
     truth: str = TRUTH,
+    segments: Path | None = None,
     facts: Mapping[str, Cell] | None = None,
     chapters: Sequence[ReportChapter] = (),
     findings: Sequence[Finding] = (),
@@ -49,11 +52,13 @@ def write_value_report(
 
     Every episode stands in the table with its curves; `limit` of them, evenly spread, have videos.
     An episode that cannot be read, or has a damaged frame, keeps its curves and becomes a finding.
-    truth: the recorded signal that holds true progress. facts: about the run. Videos wait on the
+    truth: the recorded signal that holds true progress. segments: where actions are listed, which
+    then stand in a row below the curves. facts: about the run. Videos wait on the
     disk, and one is in memory at a time. Raises DataError when there is no episode.
     """
     if not episodes:
         raise DataError(target, "there is no scored episode to show", "at least one")
+    lists = None if segments is None else ActionLists(segments)
     chosen = _spread(len(episodes), limit)
     shown: list[ReportEpisode] = []
     noticed = list(findings)
@@ -64,8 +69,10 @@ def write_value_report(
         with progress.stage("episodes", len(episodes)) as tick:
             for place, episode in enumerate(episodes):
                 where = Path(folder) / str(place) if place in chosen else None
-                shown.append(_read(episode, readers, where, truth, noticed, progress))
+                shown.append(_read(episode, readers, where, truth, lists, noticed, progress))
                 tick(1)
+        if lists is not None:
+            noticed += lists.unused()
         page = Report(
             title=title,
             subtitle=counted(episodes),
@@ -91,6 +98,7 @@ def _read(
     readers: Readers,
     folder: Path | None,
     truth: str,
+    lists: ActionLists | None,
     findings: list[Finding],
     progress: Progress,
 ) -> ReportEpisode:
@@ -99,7 +107,9 @@ def _read(
     except DataError as problem:
         findings.append(_finding(scored, problem))
         progress.say(f"without its frames: {findings[-1].found}")
-        return shown_episode(scored, None, {}, truth, findings)
+        return shown_episode(
+            scored, None, {}, truth, findings, _actions(scored, (), lists, findings)
+        )
     try:
         videos: Videos = {}
         if folder is not None:
@@ -108,9 +118,21 @@ def _read(
                 videos = _videos(scored, episode, folder, findings, tick)
             for finding in findings[before:]:
                 progress.say(f"without a video: {finding.found}")
-        return shown_episode(scored, episode, videos, truth, findings)
+        listed = _actions(scored, list(episode.cameras), lists, findings)
+        return shown_episode(scored, episode, videos, truth, findings, listed)
     finally:
         episode.close()
+
+
+def _actions(
+    scored: ScoredEpisode,
+    cameras: Sequence[str],
+    lists: ActionLists | None,
+    findings: list[Finding],
+) -> SegmentsFile | None:
+    recording = scored.recording
+    names = [recording.path.stem, recording.episode_id, scored.name]
+    return None if lists is None else lists.of(names, cameras, findings)
 
 
 def _videos(

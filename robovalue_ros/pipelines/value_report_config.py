@@ -21,5 +21,8 @@ class ValueReportConfig:
     out: Path | None = option(None, "HTML file to write; default: report.html in that folder")
     title: str | None = option(None, "headline; default: the folder's name")
     limit: int = option(50, "at most this many episodes get videos", low=0, high=1000)
+    segments: Path | None = option(
+        None, "what robovalue segment stream wrote, or a list of actions: a row below the curves"
+    )
     truth: str = option(TRUTH, "recorded signal that holds the true progress")
     read: ReadOptions = option(ReadOptions, "how to read the recordings")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.contracts.types import Array, Episode, Finding
+from robovalue_ros.data.segment_files import SegmentsFile
 from robovalue_ros.data.value_store.causal import CausalValues
 from robovalue_ros.pipelines.results import ScoredEpisode
 from robovalue_ros.pipelines.scored_curves import (
@@ -19,7 +20,9 @@ from robovalue_ros.pipelines.scored_curves import (
     hindsight_values,
     trimmed,
 )
+from robovalue_ros.pipelines.shown_actions import action_bands
 from robovalue_ros.pipelines.value_report_text import (
+    ACTIONS,
     DECLARED_AT,
     FALLS,
     FINAL,
@@ -55,10 +58,11 @@ def shown_episode(
     videos: Mapping[str, bytes | Path],
     truth: str,
     findings: list[Finding],
+    listed: SegmentsFile | None = None,
 ) -> ReportEpisode:
-    """Lay curves, flags and facts of an episode on the clock of its recording.
+    """Lay curves, flags, actions and facts of an episode on the clock of its recording.
 
-    episode: None when it cannot be read. What does not fit is told in `findings`.
+    episode: None when it cannot be read. listed: its actions. What does not fit is told in `findings`.
     """
     try:
         count = frames_of(scored, None if episode is None else len(episode))
@@ -69,6 +73,7 @@ def shown_episode(
     stamps = _stamps(scored, episode, count, findings)
     rate = float(1 / np.median(np.diff(stamps))) if count > 1 else ASSUMED_HZ
     known = _truth(scored, episode, truth, findings)
+    actions = () if listed is None else action_bands(listed, stamps)
     signals = _signals(scored, count)
     if known is not None:
         signals[TRUE] = known
@@ -80,10 +85,14 @@ def shown_episode(
         stamps_s=stamps,
         videos=videos,
         signals=signals,
-        facts=_facts(scored, stamps, rate, known),
-        bands=(*_segments(scored, stamps), *_flags(scored.causal, stamps)),
+        facts=_facts(scored, stamps, rate, known) | _counted(actions),
+        bands=(*_segments(scored, stamps), *actions, *_flags(scored.causal, stamps)),
         marks={name: MARKS[name] for name in signals},
     )
+
+
+def _counted(actions: Sequence[Band]) -> dict[str, Cell]:
+    return {ACTIONS: len(actions)} if actions else {}
 
 
 def _stamps(

@@ -12,6 +12,7 @@ from robovalue_ros.report.model import Cell
 from robovalue_ros.report.page import ReportChapter, ReportEpisode
 
 SOURCE, FINAL, VOC, FALLS = "Source", "Final value", "VOC", "Falls"
+ACTIONS = "Actions"
 STALLED, DECLARED_AT = "Stalled, s", "Declared at, s"
 COLUMNS = (FINAL, VOC, FALLS, STALLED, DECLARED_AT, SOURCE)
 
@@ -102,4 +103,10 @@ def reading_chapter(
     if any(episode.hindsight is not None and episode.hindsight.sparse for episode in episodes):
         text = "Which part of a demonstration each moment was matched with; the stronger the colour, the later."
         rows.append(("segment", text))
+    if any(ACTIONS in episode.facts for episode in shown):
+        text = (
+            "Where the segmenter saw one action end and the next begin, from motion alone. The name of "
+            "an action and its times stand beside the pointer."
+        )
+        rows.append(("actions", text))
     return ReportChapter("How to read this page", "", ("Name", "Meaning"), tuple(rows))

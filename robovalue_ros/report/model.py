@@ -13,7 +13,7 @@ import numpy as np
 from robovalue_ros.contracts.types import Array, Finding
 from robovalue_ros.contracts.validate import FrozenMapping, describe, frozen_array, require
 
-BandKind = Literal["segment", "good", "note", "warning", "error"]
+BandKind = Literal["segment", "action", "good", "note", "warning", "error"]
 Cell = str | int | float | bool | None
 CurveStyle = Literal["strong", "plain", "thin"]
 
@@ -26,8 +26,8 @@ def _set(target: object, name: str, value: object) -> None:
 class Band:
     """A stretch of an episode, [start_s, stop_s) on the clock of its stamps.
 
-    Bands of one kind share a row: "segment" draws actions one after the other, the other kinds
-    also tint the curves below. lane: what the row is called, beside it; such rows are low. level:
+    Bands of one kind share a row: "segment" and "action" draw stretches one after the other, the
+    other kinds also tint the curves below. lane: what the row is called, beside it; such rows are low. level:
     0..1, how strongly a segment is coloured, so that a row of many reads as one picture.
     """
 

@@ -36,7 +36,7 @@ function makePlot(holder, episode, onSeek) {
   const { stamps, signals, bands } = episode;
   const shown = firstShown(signals);
   const end = stamps[stamps.length - 1] || 1;
-  const kinds = ["segment", "good", "note", "warning", "error"].filter((kind) => bands.some((band) => band.kind === kind));
+  const kinds = ["segment", "action", "good", "note", "warning", "error"].filter((kind) => bands.some((band) => band.kind === kind));
   // Rows with a name beside them are low and need room at the left.
   const lane = (kind) => bands.find((band) => band.kind === kind && band.lane)?.lane || "";
   const LEFT = kinds.some(lane) ? 66 : 34;
@@ -94,8 +94,8 @@ function makePlot(holder, episode, onSeek) {
       bands.filter((band) => band.kind === kind).forEach((band, order) => {
         const left = x(Math.max(0, Math.min(end, band.start)));
         const right = x(Math.max(0, Math.min(end, band.stop)));
-        if (kind !== "segment") for (const lane of lanes) svg("rect", { class: `tint ${kind}`, x: left, y: lane.top, width: right - left, height: lane.bottom - lane.top }, root);
-        else if (order && band.level === null) svg("line", { class: "edge", x1: left, x2: left, y1: at + tall, y2: bottom }, root);
+        if (!["segment", "action"].includes(kind)) for (const lane of lanes) svg("rect", { class: `tint ${kind}`, x: left, y: lane.top, width: right - left, height: lane.bottom - lane.top }, root);
+        else if (kind === "segment" && order && band.level === null) svg("line", { class: "edge", x1: left, x2: left, y1: at + tall, y2: bottom }, root);
         const shade = band.level === null ? "" : "level";
         const group = svg("g", { class: `band ${kind} ${order % 2 ? "odd" : ""} ${shade} ${name ? "low" : ""}` }, root);
         const box = svg("rect", { x: left, y: at, width: Math.max(2, right - left - (shade ? 0 : 1)), height: tall }, group);
