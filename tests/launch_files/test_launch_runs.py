@@ -19,6 +19,7 @@ import yaml
 pytest.importorskip("launch", reason="`launch` comes with an installed ROS 2")
 pytest.importorskip("launch_ros", reason="`launch_ros` comes with an installed ROS 2")
 
+from code_data import make_folder
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
@@ -43,6 +44,11 @@ class Made:
     model: Path
     values: Path
     bags: Path
+    cut: Path
+    tracks: Path
+    codes: Path
+    networks: Path
+    vectors: Path
 
 
 def done(name: str, folder: Path, *words: str, **environment: str) -> str:
@@ -56,7 +62,10 @@ def done(name: str, folder: Path, *words: str, **environment: str) -> str:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Record, fit, convert and estimate, each through its launch file."""
     folder = tmp_path_factory.mktemp("launched")
-    found = Made(folder, *(folder / name for name in ("demos", "toy.npz", "values", "bags")))
+    names = (
+        "demos", "toy.npz", "values", "bags", "cut", "tracks", "codes", "networks", "vectors"
+    )  # fmt: skip
+    found = Made(folder, *(folder / name for name in names))
     done("record_sim", folder, f"out:={found.demos}", "episodes:=4", "success_rate:=0.75", *SIM)
     done("fit_value", folder, f"data:={found.demos}", f"out:={found.model}", "steps:=30")
     done("convert_data", folder, f"src:={found.demos}", f"dst:={found.bags}", "format:=rosbag")
@@ -71,7 +80,46 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "segment_match_diffusion_epochs:=2", "segment_match_diffusion_hidden_dim:=8",
         "segment_match_diffusion_pca_dim:=2", "score_sources:=rollouts",
     )  # fmt: skip
+    make_segments(found)
     return found
+
+
+def make_segments(made: Made) -> None:
+    """Cut the demonstrations, follow their points, learn from segments."""
+    folder = made.folder
+    # Pictures this small hardly move: no gate, and everything that moves at all is an action.
+    done(
+        "segment", folder, f"source:={made.demos}", f"output_dir:={made.cut}", "cameras:=cam_high",
+        "pre_gate:=false", "motion_gate:=false", "threshold:=0.0001", "codec:=h264",
+    )  # fmt: skip
+    done(
+        "preprocess", folder, f"source:={made.demos}", f"output_dir:={made.tracks}",
+        "cameras:=cam_high", "num_tracks:=16", "resize_shorter:=0",
+    )  # fmt: skip
+    make_folder(made.codes)
+    done(
+        "train_codes", folder, f"json_root:={made.codes}", f"out_dir:={made.networks}", "epochs:=1",
+        "hidden_dim:=12", "embedding_dim:=8",
+    )  # fmt: skip
+    (network,) = made.networks.rglob("model_best.safetensors")
+    done(
+        "embed_codes", folder, f"json_root:={made.codes}", f"model_pt:={network}",
+        f"out_dir:={made.vectors}",
+    )  # fmt: skip
+
+
+def marked(made: Made) -> Path:
+    """Return a folder of lists as somebody marks them: here what was found."""
+    folder = made.folder / "marked"
+    folder.mkdir(exist_ok=True)
+    for path in made.cut.rglob("*_segments.json"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def vectors_of(made: Made) -> Path:
+    (found,) = made.vectors.rglob("embed.npy")
+    return found.parent
 
 
 def first_bag(made: Made) -> Path:
@@ -131,6 +179,28 @@ GOALS: dict[str, tuple[Callable[[Made], list[str]], Callable[[Made, str], None]]
                line("cam_high on /cam_high/image_raw/compressed(.|\n)*messages in")),
     "sim": (lambda made: ["policy:=expert", "env_options:=size:=32", "speed:=0", "episodes:=1",
                           f"record_dir:={made.folder}/played"], file("played")),
+    "train_tokenizer": (lambda made: [f"data:={made.tracks}", f"out:={made.folder}/tokenizers",
+                                      "quick:=true", "epochs:=1", "hidden_dim:=16",
+                                      "num_heads:=2", "codebook_size:=16",
+                                      "still_windows:=keep"], file("*.safetensors")),
+    "sweep_thresholds": (lambda made: [f"quantized_root:={made.cut}", f"velocity_root:={made.cut}",
+                                       "label_threshold:=quantile:0.5",
+                                       f"output_json:={made.folder}/threshold.json"],
+                         file("threshold.json")),
+    "evaluate_segments": (lambda made: [f"gt_dir:={marked(made)}", f"pred_root:={made.cut}",
+                                        f"output_json:={made.folder}/agreed.json"],
+                          file("agreed.json")),
+    "export_labels": (lambda made: [f"results:={made.cut}", f"dataset:={made.demos}",
+                                    "partial:=true", f"out:={made.folder}/labels"],
+                      file("substep_labels_output.json")),
+    "split_videos": (lambda made: [f"source:={made.cut}", f"out:={made.folder}/pieces",
+                                   "seconds:=0.5"], file("pieces")),
+    "check_videos": (lambda made: [f"path:={made.cut}"], line("files are fine")),
+    "clean_videos": (lambda made: [f"path:={made.cut}", "dry_run:=true"], nothing),
+    "evaluate_codes": (lambda made: [f"json_root:={made.codes}", "features:=bow", "umap:=false",
+                                     f"out_dir:={made.folder}/told"], file("told")),
+    "cluster_codes": (lambda made: [f"embed_dir:={vectors_of(made)}", "k_max:=3", "umap:=false",
+                                    f"out_dir:={made.folder}/grouped"], file("gallery.html")),
     "sim_demo": (lambda made: [f"model:={made.model}", "size:=32", "episodes:=1", "speed:=0",
                                f"record_dir:={made.folder}/watched"],
                  line("cam_high on /cam_high/image_raw(.|\n)*value_node.*cleanly")),
@@ -138,7 +208,10 @@ GOALS: dict[str, tuple[Callable[[Made], list[str]], Callable[[Made, str], None]]
 
 
 # What the others need: these run first, see `made`.
-CHAIN = {"record_sim", "fit_value", "convert_data", "estimate_values"}
+CHAIN = {
+    "record_sim", "fit_value", "convert_data", "estimate_values", "segment", "preprocess",
+    "train_codes", "embed_codes",
+}  # fmt: skip
 
 
 def test_every_launch_file_has_a_goal() -> None:
@@ -152,6 +225,8 @@ def test_the_chain_from_the_simulator_to_values_leaves_what_it_should(made: Made
     assert len(list(made.bags.rglob("metadata.yaml"))) == 4
     for kind in ("episode_values", "causal_values"):
         assert len(list((made.values / kind).rglob("*.npz"))) == 4
+    assert len(list(made.cut.rglob("*_segments.json"))) == 4 and list(made.cut.rglob("*.mp4"))
+    assert len(list(made.tracks.rglob("*.hdf5"))) == 4
 
 
 @pytest.mark.parametrize("name", sorted(GOALS))
