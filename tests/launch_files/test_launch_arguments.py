@@ -92,7 +92,9 @@ def texts(kind: Any, spec: FieldSpec) -> st.SearchStrategy[tuple[str, Any]]:
         return st.sampled_from([("true", True), ("false", False)])
     if origin is tuple:
         item = texts(get_args(kind)[0], spec)
-        items = st.lists(item, min_size=1, max_size=3)
+        open_ended = get_args(kind)[-1] is Ellipsis
+        least, most = (1, 3) if open_ended else (len(get_args(kind)),) * 2
+        items = st.lists(item, min_size=least, max_size=most)
         return items.map(lambda all: (", ".join(a for a, _ in all), tuple(b for _, b in all)))
     low = -1000 if spec.low is None else spec.low
     high = max(low, 1000) if spec.high is None else spec.high
