@@ -58,14 +58,15 @@ class SharedSteps:
 
     def _step(self, before: HeldFrame, after: HeldFrame) -> None:
         """Take all points that are still seen one frame further; lost ones stay."""
-        alive = np.concatenate([begun.visible[-1] for begun in self._begun])
+        alive = np.flatnonzero(np.concatenate([begun.visible[-1] for begun in self._begun]))
         xy = np.concatenate([begun.xy[-1] for begun in self._begun])
-        found = np.zeros_like(alive)
-        if alive.any():
+        found = np.zeros(len(xy), np.bool_)
+        if alive.size:
             places, same = _distinct(xy[alive])
             moved, seen = self.tracker.step(self._prepared(before), self._prepared(after), places)
-            found[alive] = seen[same]
-            xy[found] = moved[same][seen[same]]
+            there = seen[same]
+            found[alive] = there
+            xy[alive[there]] = moved[same[there]]
         ends = np.cumsum([len(begun.xy[-1]) for begun in self._begun])[:-1]
         for begun, here, visible in zip(
             self._begun, np.split(xy, ends), np.split(found, ends), strict=True

@@ -15,6 +15,8 @@ Gray = NDArray[np.uint8]
 AROUND = 11  # pixels around a point that have to stand still
 NOISE_LIMIT = 2.0  # levels; what is above cannot be told from motion
 NOISE_MARGIN = 1.3
+LEAST_DETAIL = 4.0  # levels over two pixels; plainer parts do not tell whether they move
+SPARSE = 4  # every so many pixels are enough to judge a whole picture
 
 
 def smaller(gray: Gray, shorter: int) -> Gray:
@@ -34,11 +36,11 @@ def scale_of(small: Gray, size: tuple[int, ...]) -> Floats:
 
 
 def detail(gray: Gray) -> Floats:
-    """Return how much brightness changes per pixel around each pixel, in levels."""
+    """Return how much brightness changes over two pixels around each pixel, in levels."""
     across = cv2.convertScaleAbs(cv2.Sobel(gray, cv2.CV_16S, 1, 0, ksize=1))
     down = cv2.convertScaleAbs(cv2.Sobel(gray, cv2.CV_16S, 0, 1, ksize=1))
     mean: Floats = cv2.boxFilter(cv2.add(across, down), cv2.CV_32F, (AROUND, AROUND))
-    return mean / 2.0
+    return mean
 
 
 def still_points(
@@ -51,8 +53,11 @@ def still_points(
     allowed_shift = float(still.min())
     if allowed_shift <= 0.0:
         return np.zeros(len(here), np.bool_)
-    around, noise = _change(before, after)
-    allowed: Floats = NOISE_MARGIN * noise + allowed_shift * at(detail_before, here)
+    around: Floats = cv2.boxFilter(cv2.absdiff(before, after), cv2.CV_32F, (AROUND, AROUND))
+    noise = _noise(around)
+    if _everything_moves(around, detail_before, noise):
+        return np.zeros(len(here), np.bool_)
+    allowed: Floats = NOISE_MARGIN * noise + allowed_shift * at(detail_before, here) / 2.0
     return np.less_equal(at(around, here), allowed)
 
 
@@ -75,14 +80,19 @@ def at(picture: Any, xy: Floats) -> Floats:
     return values[:, 0]
 
 
-def _change(before: Gray, after: Gray) -> tuple[Floats, float]:
-    """Return the mean change around each pixel in levels, and how much of it is noise.
+def _noise(around: Floats) -> float:
+    """Return the change in levels that is there without motion: that of the calmest parts."""
+    some = around[::SPARSE, ::SPARSE].ravel()
+    place = some.size // 10
+    return min(float(np.partition(some, place)[place]), NOISE_LIMIT)
 
-    The noise is what most of the picture changes by: the median, as long as that is small. In the
-    picture of a camera that moves it is not, and then the limit counts.
+
+def _everything_moves(around: Floats, detail_before: Floats, noise: float) -> bool:
+    """Say whether most of what would show a shift by a pixel has changed: the camera moves.
+
+    Plain parts look the same then although they move, so that nothing may be taken for still.
     """
-    difference = cv2.absdiff(before, after)
-    counts = cv2.calcHist([difference], [0], None, [256], [0, 256]).ravel()
-    median = float(np.searchsorted(np.cumsum(counts), difference.size / 2.0))
-    around: Floats = cv2.boxFilter(difference, cv2.CV_32F, (AROUND, AROUND))
-    return around, min(median, NOISE_LIMIT)
+    changed, shows = around[::SPARSE, ::SPARSE], detail_before[::SPARSE, ::SPARSE]
+    telling = shows >= 4.0 * noise + LEAST_DETAIL
+    moved = changed[telling] > NOISE_MARGIN * noise + shows[telling] / 8.0
+    return moved.size > 0 and float(moved.mean()) > 0.5

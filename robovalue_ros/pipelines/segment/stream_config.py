@@ -193,7 +193,7 @@ class LookOptions:
     plot_height: int = option(200, "height of the curve in pixels", low=80, high=10_000)
     y_min: float | None = option(None, "lower end of the axis; none: by what is shown")
     y_max: float | None = option(None, "upper end of the axis; none: by what is shown")
-    plot_color: tuple[int, int, int] = option(
+    plot_color: tuple[int, ...] = option(
         (0, 255, 0), "colour of the line in style basic: blue, green, red"
     )
     visualize_both: bool = option(True, "draw the raw energy beside the smoothed one")

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from robovalue_ros.contracts.errors import RenderError
+from robovalue_ros.contracts.errors import ConfigError, RenderError
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.data.atomic import write_bytes
 from robovalue_ros.data.media.still import encode_png
@@ -45,6 +45,10 @@ class Watch:
 
     def __init__(self, config: SegmentStreamConfig, folder: ResultsFolder) -> None:
         look, output = config.look, config.output
+        if len(look.plot_color) != 3:
+            raise ConfigError(
+                f"plot_color is {look.plot_color}", "three numbers: blue, green, red"
+            )
         blue, green, red = look.plot_color
         self._config, self._folder = config, folder
         self._look = Look(
