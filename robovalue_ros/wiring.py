@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from robovalue_ros.data.value_store.value_model import StoredValueModel
     from robovalue_ros.pipelines.segment.stream_config import SegmentStreamConfig
     from robovalue_ros.pipelines.segment.stream_cut import Parts
-    from robovalue_ros.segment.tokenizer.encoding import TokenizerEncoder
-    from robovalue_ros.segment.tracking import StepTracker
+    from robovalue_ros.segment.tracking import StepTracker, WindowEncoder
     from robovalue_ros.value.pixels.network import PixelNetwork
     from robovalue_ros.value.stream.live import ValueStream
 
@@ -136,20 +135,22 @@ def make_tracker(
 
 def make_window_encoder(
     path: Path, device: str = "auto", *, half: bool = False
-) -> tuple[TokenizerEncoder, int]:
+) -> tuple[WindowEncoder, int]:
     """Read a trained motion tokenizer; return it and how many parameters it has.
 
     half: half precision where there is a GPU. Raises DataError, ConfigError, MissingExtra.
     """
     from robovalue_ros.backends.encoders.devices import resolve_devices
     from robovalue_ros.backends.motion_tokenizer import load_tokenizer
+    from robovalue_ros.backends.one_thread_encoder import OneThreadEncoder
     from robovalue_ros.segment.tokenizer.encoding import TokenizerEncoder
 
     place = resolve_devices((device,))[0]
     precision = "fp16" if half and place.type == "cuda" else "fp32"
     network = load_tokenizer(path).network
     count = sum(weight.numel() for weight in network.parameters())
-    return TokenizerEncoder(network, str(place), precision), count
+    encoder = TokenizerEncoder(network, str(place), precision)
+    return OneThreadEncoder(encoder) if place.type == "cpu" else encoder, count
 
 
 def make_segment_parts(config: SegmentStreamConfig) -> Parts:
@@ -158,14 +159,22 @@ def make_segment_parts(config: SegmentStreamConfig) -> Parts:
     from robovalue_ros.pipelines.segment.stream_cut import Parts
 
     run = config.run
-    device = run.device
-    if run.gpu_id is not None and device in ("auto", "cuda"):
-        device = f"cuda:{run.gpu_id}"
+    networks = run.tokenizer is not None or config.follow.tracker == "cotracker"
+    device = _numbered(run.device, run.gpu_id) if networks else "cpu"
     tracker = make_tracker(config.follow, device)
     if run.tokenizer is None:
         return Parts(tracker, None, fast_imaging())
     encoder, parameters = make_window_encoder(run.tokenizer, device, half=run.amp)
     return Parts(tracker, encoder, fast_imaging(), parameters)
+
+
+def _numbered(device: str, gpu_id: int | None) -> str:
+    """Return the device with its number; auto stays on the CPU where there is no GPU."""
+    from torch import cuda
+
+    if gpu_id is None or not (device == "cuda" or (device == "auto" and cuda.device_count() > 0)):
+        return device
+    return f"cuda:{gpu_id}"
 
 
 def stream_encoders(

@@ -34,6 +34,8 @@ def run(words: Sequence[str]) -> int:
     rest, params = _take_params(list(words))
     default, idle = (None, ()) if params is None else read_params(params)
     config = parse(SegmentStreamConfig, rest, "robovalue segment stream", ABOUT, default)
+    if config.params is not None:
+        raise ConfigError("a --config file names params", "--params FILE on the command line")
     with BarProgress() as progress:
         if idle:
             progress.say(f"{params}: without effect here: {', '.join(idle)}")

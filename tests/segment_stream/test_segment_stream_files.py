@@ -261,3 +261,37 @@ def test_pictures_and_videos_to_look_at(
             output_skip_if_exists=False,
         )  # fmt: skip
         cut(config, make_watcher=make_watcher)
+
+
+def test_a_trained_tokenizer_gives_codes_and_leaves_threads_alone(
+    video: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    from robovalue_ros.backends.motion_tokenizer import KIND, NETWORK
+    from robovalue_ros.contracts.config import to_mapping
+    from robovalue_ros.pipelines.segment.stream_run import segment_stream
+    from robovalue_ros.segment.tokenizer.config import TokenizerConfig
+    from robovalue_ros.segment.tokenizer.network import MotionTokenizer
+    from robovalue_ros.training.checkpoints import write_checkpoint
+    from robovalue_ros.wiring import make_segment_parts
+
+    made = TokenizerConfig(num_tracks=16, hidden_dim=16, num_heads=2, codebook_size=64)
+    network = MotionTokenizer(made)
+    weights = {f"{NETWORK}{name}": value for name, value in network.state_dict().items()}
+    path = tmp_path / "tokenizer.safetensors"
+    write_checkpoint(path, weights, {"kind": KIND, "config": to_mapping(made)})
+    config = config_for(
+        video, tmp_path / "out", run_tokenizer=path, run_gpu_id=0, cut_num_tracks=16,
+        cut_energy_source="quantized", cut_threshold=0.0, gates_motion_gate=False,
+    )  # fmt: skip
+    threads = torch.get_num_threads()
+    (outcome,) = segment_stream(config, open_reader, make_segment_parts).outcomes
+    assert torch.get_num_threads() == threads
+    assert outcome.result is not None and outcome.result.segments > 2
+    for sidecar in (tmp_path / "out/cup/code_indices").iterdir():
+        codes = json.loads(sidecar.read_text())["codes_windows"]
+        assert len(codes) >= 2 and all(0 <= code < 64 for window in codes for code in window)
+    summary = json.loads((tmp_path / "out/cup/cup_perf_summary.json").read_text())
+    assert summary["param_count"] == sum(weight.numel() for weight in network.parameters())
+    assert summary["t_forward_s"]["max"] > 0.0
