@@ -159,10 +159,10 @@ def test_interrupt_says_so_and_keeps_the_work(episodes: Path, tmp_path: Path) ->
     words = ["data", "convert", str(long), str(tmp_path / "out"), "--format", "lerobot"]
     process = subprocess.Popen([*ROBOVALUE, *words], stderr=subprocess.PIPE, text=True)
     partial = tmp_path / ".out.partial"
-    for _ in range(600):
+    for _ in range(30_000):
         if partial.exists():
             break
-        time.sleep(0.05)
+        time.sleep(0.001)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130

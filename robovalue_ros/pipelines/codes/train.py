@@ -161,8 +161,10 @@ class _Run:
         ):
             while not (self.trainer.finished or interruption.asked):
                 epoch = self.trainer.run_epoch()
-                self._save(out, epoch)
+                # Told first: a run that goes on drops the lines of epochs that it does again, but
+                # has no way to make up for one that is missing.
                 logger.log("epoch", epoch.number, _numbers(epoch))
+                self._save(out, epoch)
                 progress.say(_told(epoch))
                 tick(1)
         plan, trainer = self.plan, self.trainer

@@ -77,12 +77,14 @@ class PixelNetwork:
         self._layers = [self._prepare(index) for index in range(len(self.cameras))]
         self._axis = np.linspace(-1.0, 1.0, GRID, dtype=np.float32)
 
+    @one_thread_products()
     def begin(self, index: int, first: Floats) -> Floats:
         """Return what the first picture (SIDE, SIDE, 3) of a camera adds to its first layer."""
         layers = self._layers[index]
         flat: Floats = layers.bias - _patches(first, 5, 2) @ layers.on_first
         return flat
 
+    @one_thread_products()
     def look(self, index: int, picture: Floats, begun: Floats) -> Floats:
         """Return the features (FEATURES,) of one picture of camera `index`."""
         layers = self._layers[index]
@@ -97,6 +99,7 @@ class PixelNetwork:
         three += layers.b3
         return self._places(three, layers.heat)
 
+    @one_thread_products()
     def answer(self, features: Sequence[Floats | None]) -> Answer:
         """Return progress, done and hidden units from the features of every camera or None."""
         empty = np.zeros(FEATURES, np.float32)
