@@ -130,7 +130,7 @@ class SimNode(ManagedNode[SimNodeConfig]):
                 raise failure
         if loop.finished.is_set() and not (recorder is not None and recorder.busy):
             self.get_logger().info(f"{self.config.episodes} episodes are over")
-            self.trigger_shutdown()
+            self.shut_down()
 
     def health(self) -> Sequence[Health]:
         if self.state != "active" or self._loop is None or self._about is None:

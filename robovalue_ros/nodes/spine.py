@@ -67,6 +67,9 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self._problem: RobovalueError | None = None
         self.interruptible = False
         self.ended = False
+        # Signals, services and the node itself may all want to end it.
+        self._ending = threading.RLock()
+        self._moving = False
         try:
             self.config: C = declare_config(self, self.config_type)  # type: ignore[assignment]
         except ConfigError:
@@ -162,15 +165,25 @@ class ManagedNode(LifecycleNode, Generic[C]):
 
     def finish(self) -> None:
         """End everything: halt, tear down, finalize. May be called in any state."""
-        if self.ended:
-            return
-        self.ended = True
-        if self._state != "finalized":
-            self.trigger_shutdown()
+        with self._ending:
+            if self.ended:
+                return
+            self.ended = True
+            self.shut_down()
         for timer in (self._heartbeat, self._watch):
             timer.cancel()
         for job in self._jobs:
             job.join(STOP_WORKER_S)
+
+    def shut_down(self) -> None:
+        """Go to finalized, from whatever thread and state; a node may end itself with this."""
+        with self._ending:
+            if self._moving:
+                # A signal came in the middle of a transition, and ROS does not leave that any more.
+                self._let_go()
+                self._state = "finalized"
+            elif self._state != "finalized":
+                self.trigger_shutdown()
 
     def raise_bug(self) -> None:
         """Raise what went wrong in a worker or a transition and should not have."""
@@ -207,10 +220,8 @@ class ManagedNode(LifecycleNode, Generic[C]):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         with self._transition("shut down", "finalized") as result:
-            if self._state == "active":
-                self._halt()
             if self._state in ("active", "inactive"):
-                self.teardown()
+                self._let_go()
             super().on_shutdown(state)
         return result.outcome
 
@@ -223,8 +234,11 @@ class ManagedNode(LifecycleNode, Generic[C]):
         """Run a transition: a user's error makes it fail with the reason, a bug is kept."""
         result = _Result()
         self._problem = None
+        self._moving = True
         with Caught() as caught:
             yield result
+        # Not reached when a signal broke in: see `shut_down`.
+        self._moving = False
         if isinstance(caught.error, RobovalueError):
             self._problem = caught.error
             self.get_logger().error(f"cannot {name}: {caught.error}")
@@ -234,6 +248,11 @@ class ManagedNode(LifecycleNode, Generic[C]):
             result.outcome = TransitionCallbackReturn.ERROR
         else:
             self._state = reached
+
+    def _let_go(self) -> None:
+        if self._state == "active":
+            self._halt()
+        self.teardown()
 
     def _halt(self) -> None:
         for worker in self._workers:
@@ -257,6 +276,8 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self._heart.publish(health_to_ros(parts, stamp, self.get_name(), self.hardware_id))
 
     def _look_after(self) -> None:
+        if self.ended:
+            return
         for worker in self._workers:
             self._bug = self._bug or worker.failure
         self.raise_bug()

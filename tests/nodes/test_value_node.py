@@ -257,8 +257,9 @@ def test_a_wrong_encoding_is_told_and_the_stream_recovers(world, model, model_fi
             depth.data = array("B", bytes(48 * 96))
             pictures["image_2"] = depth
         robot.show(ears, frame.stamp_ns, **pictures)
-    told = ears.next_diagnostic("camera cam_left_wrist", "'16UC1'", level=1)
-    assert told["received"] == "24"
+    # A note is told for some seconds only, and a slow machine may take longer to get here.
+    ears.next_diagnostic("camera cam_left_wrist", "'16UC1'", level=1, earlier=True)
+    assert ears.next_diagnostic("camera cam_left_wrist")["received"] == "24"
     used = [
         Frame(f.stamp_ns, {"cam_high": f.images["cam_high"]}) if 6 <= i < 12 else f
         for i, f in enumerate(frames)
@@ -274,8 +275,8 @@ def test_pictures_that_no_one_can_read_are_counted(world, model_file) -> None:
         broken = image_to_ros(frame.images["cam_high"], frame.stamp_ns)
         broken.height = 1000
         robot.send(frame.stamp_ns, image=broken)
-    told = ears.next_diagnostic("camera cam_high", "claims 48x1000")
-    assert told["received"] == "5"
+    ears.next_diagnostic("camera cam_high", "claims 48x1000", earlier=True)
+    assert ears.next_diagnostic("camera cam_high")["received"] == "5"
     robot.show(ears, frames[5].stamp_ns, image=frames[5].images["cam_high"])
     told = ears.next_diagnostic("stream")
     lost = int(told["refused"]) + int(told["dropped"])
@@ -300,9 +301,9 @@ def test_a_loop_or_a_clock_jump_begins_a_new_try(world, model, model_file, start
         for index, frame in enumerate(frames):
             count = len(wanted) - 14 + index + 1
             robot.send(frame.stamp_ns, **by_topic(frame))
-            wait_for(lambda count=count: len(ears.states) == count, "a state", 5.0)
+            wait_for(lambda count=count: len(ears.states) == count, "a state")
     assert [state.value for state in ears.states] == wanted
-    told = ears.next_diagnostic("stream", text)
+    told = ears.next_diagnostic("stream", text, earlier=True)
     assert told["restarts"] == "1"
 
 

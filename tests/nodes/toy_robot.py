@@ -97,9 +97,13 @@ class Ears:
         text: str = "",
         level: int | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        earlier: bool = False,
     ) -> Any:
-        """Wait for a diagnostic of a part that says something; return its values."""
-        begun = len(self.diagnostics)
+        """Wait for a diagnostic of a part that says something; return its values.
+
+        earlier: one that was heard already counts too.
+        """
+        begun = 0 if earlier else len(self.diagnostics)
 
         def found() -> list[Any]:
             meanwhile()
