@@ -22,6 +22,7 @@ from ros_world import World, call, wait_for
 from robovalue_ros.contracts.config import option
 from robovalue_ros.contracts.errors import ConfigError
 from robovalue_ros.nodes.diagnostics import Health, values_from_ros
+from robovalue_ros.nodes.running import Stopped
 from robovalue_ros.nodes.spine import ManagedNode, NodeConfig
 
 pytestmark = pytest.mark.ros
@@ -53,6 +54,8 @@ class Pump(ManagedNode[PumpConfig]):
             raise ConfigError("the model is broken", "a whole one")
         if self.config.model.name == "bug":
             raise ZeroDivisionError("a bug")
+        if self.config.model.name == "signal":
+            raise Stopped
 
     def begin(self):
         self.done.append("begin")
@@ -151,6 +154,14 @@ def test_autostart_activates_and_finish_undoes_it(world) -> None:
     node.finish()
     assert node.state == "finalized" and node.done == ["setup", "begin", "halt", "teardown"]
     assert not node.worker.alive
+
+
+def test_a_signal_in_the_middle_of_a_transition_still_ends_everything(world) -> None:
+    node = world.spin(pump(world, model="signal"))
+    with pytest.raises(Stopped):
+        node.start()
+    node.finish()
+    assert node.state == "finalized" and node.done == ["setup", "teardown"]
 
 
 def test_a_lifecycle_manager_leads_the_node(world) -> None:
