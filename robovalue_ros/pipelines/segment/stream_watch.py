@@ -46,9 +46,7 @@ class Watch:
     def __init__(self, config: SegmentStreamConfig, folder: ResultsFolder) -> None:
         look, output = config.look, config.output
         if len(look.plot_color) != 3:
-            raise ConfigError(
-                f"plot_color is {look.plot_color}", "three numbers: blue, green, red"
-            )
+            raise ConfigError(f"plot_color is {look.plot_color}", "three numbers: blue, green, red")
         blue, green, red = look.plot_color
         self._config, self._folder = config, folder
         self._look = Look(
