@@ -314,8 +314,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
     def _begin_try(self) -> None:
         self._vitals.count("restarts")
         if self._pairing is not None:
-            # What waits for a partner belongs to the try that is over.
-            self._offer(self._pairing.flush())
+            # What waits for a partner belongs to the try that is over, and must not begin the next.
             self._pairing.reset()
         with self._lock:
             self._forget()
