@@ -8,11 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cutting import config_for, cut, files_of, make_videos
+
+from robovalue_ros.pipelines.segment.stream_results import results_folder
+from robovalue_ros.pipelines.segment.stream_sources import find_items
+from robovalue_ros.wiring import open_reader
 
 NAMES = ["a.mp4", "b/a.mp4", "b/c.mp4", "d.mp4"]
 
@@ -32,11 +38,13 @@ def runs() -> Iterator[subprocess.Popen[str]]:
         starter.wait(30)
 
 
-def run(starter: subprocess.Popen[str], videos: Path, out: Path, kill_after: float | None) -> int:
+def run(
+    starter: subprocess.Popen[str], videos: Path, out: Path, workers: int, kill_after: float | None
+) -> int:
     """Run once; kill_after: seconds from the moment at which it begins something."""
     assert starter.stdin is not None and starter.stdout is not None
     begun = marks(out)
-    starter.stdin.write(f"{videos} {out} 1\n")
+    starter.stdin.write(f"{videos} {out} {workers}\n")
     starter.stdin.flush()
     pid = int(starter.stdout.readline())
     if kill_after is not None:
@@ -58,20 +66,41 @@ def clips_have_their_codes(out: Path) -> bool:
     )
 
 
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("workers", "times"), [(1, 8), (2, 4)])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_files(
+    tmp_path: Path, workers: int, times: int
+) -> None:
+    """Workers outlive a run that is killed by up to a second: the next one begins beside them."""
     videos, out = tmp_path / "videos", tmp_path / "killed"
     make_videos(videos, NAMES)
     cut(config_for(videos, tmp_path / "whole"))
     rng = np.random.default_rng(7)
     kills = 0
     with runs() as starter:
-        for _ in range(8):
-            code = run(starter, videos, out, float(rng.uniform(0.0, 0.4)))
+        for _ in range(times):
+            code = run(starter, videos, out, workers, float(rng.uniform(0.0, 0.4)))
             kills += code == -signal.SIGKILL
             assert code in (0, -signal.SIGKILL)
             assert clips_have_their_codes(out)
-        assert run(starter, videos, out, None) == 0
-    assert kills >= 3
+        assert run(starter, videos, out, workers, None) == 0
+    assert kills >= 2
     assert files_of(out) == files_of(tmp_path / "whole")
     assert not list(out.rglob(".tmp-*"))
     assert cut(config_for(videos, out)).count("skipped") == len(NAMES)
+
+
+def test_a_run_beside_another_waits_for_it_and_does_nothing_twice(tmp_path: Path) -> None:
+    videos, out = tmp_path / "videos", tmp_path / "out"
+    make_videos(videos, NAMES[:1])
+    folder = results_folder(
+        config_for(videos, out), find_items(config_for(videos, out), open_reader)[0]
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with folder.held():
+            beside = pool.submit(cut, config_for(videos, out))
+            time.sleep(0.5)
+            assert not beside.done() and not (folder.path / "segment_run.json").exists()
+            folder.begin()
+            folder.finish({})
+        assert beside.result(60).count("skipped") == 1
+    assert not list(folder.clips.glob("*"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -52,6 +55,25 @@ class ResultsFolder:
         if marker.get("state") != "finished" or marker.get("source") != self._source():
             return "unfinished"
         return "finished" if marker.get("settings") == self.settings else "other settings"
+
+    @contextmanager
+    def held(self, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Keep other runs out until this one has left; waits: called when another is inside.
+
+        The folder itself is locked: nothing is left behind, whichever way a run ends, and a worker
+        that outlives its run for a moment cannot write among the next one's files.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waits()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def begin(self) -> None:
         """Make the folder this video's, with nothing of an earlier run in it."""

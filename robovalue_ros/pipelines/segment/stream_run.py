@@ -121,10 +121,11 @@ def _alone(
     try:
         with closing(open_footage(item, opener)) as footage:
             with progress.stage(item.name, len(footage.stamps_ns)) as tick:
-                result = _cut(footage, config, make_parts, make_watcher, tick)
+                busy = partial(progress.say, f"{item.name}: another run cuts it; waiting for it")
+                result = _cut(footage, config, make_parts, make_watcher, tick, busy)
     except (DataError, ContractError) as problem:
         return _damaged(item, str(problem), progress)
-    return Outcome(item.name, "cut", result)
+    return _outcome(item, result)
 
 
 def _together(
@@ -151,7 +152,7 @@ def _together(
             if isinstance(result, DataError):
                 outcomes[job.item.key] = _damaged(job.item, str(result), progress)
             else:
-                outcomes[job.item.key] = Outcome(job.item.name, "cut", result)
+                outcomes[job.item.key] = _outcome(job.item, result)
             tick(1)
     return outcomes
 
@@ -162,7 +163,7 @@ def _work(
     opener: Opener,
     make_parts: PartsMaker,
     make_watcher: WatcherMaker | None,
-) -> CutResult:
+) -> CutResult | None:
     config = replace(config, run=replace(config.run, gpu_id=job.gpu))
     try:
         with closing(open_footage(job.item, opener)) as footage:
@@ -177,12 +178,17 @@ def _cut(
     make_parts: PartsMaker,
     make_watcher: WatcherMaker | None,
     tick: Tick,
-) -> CutResult:
+    busy: Callable[[], None] = lambda: None,
+) -> CutResult | None:
+    """Cut a video; None: another run has done it meanwhile."""
     folder = results_folder(config, footage.item)
-    watcher = None if make_watcher is None else make_watcher(config, folder)
     parts = _parts(config, make_parts)
-    result = cut_recorded(footage, folder, config, parts, tick, watcher)
-    folder.finish({"windows": result.windows, "segments": result.segments})
+    with folder.held(busy):
+        if config.output.skip_if_exists and folder.state() == "finished":
+            return None
+        watcher = None if make_watcher is None else make_watcher(config, folder)
+        result = cut_recorded(footage, folder, config, parts, tick, watcher)
+        folder.finish({"windows": result.windows, "segments": result.segments})
     return result
 
 
@@ -209,6 +215,10 @@ def _parts(config: SegmentStreamConfig, make_parts: PartsMaker) -> Parts:
 
 def _without_window(config: SegmentStreamConfig) -> SegmentStreamConfig:
     return replace(config, look=replace(config.look, show=False))
+
+
+def _outcome(item: Item, result: CutResult | None) -> Outcome:
+    return Outcome(item.name, "skipped" if result is None else "cut", result)
 
 
 def _damaged(item: Item, problem: str, progress: Progress) -> Outcome:
