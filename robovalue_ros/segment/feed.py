@@ -15,7 +15,7 @@ from robovalue_ros.segment.gates import GateAnswer, PixelChanges
 from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.pictures import Imaging
 from robovalue_ros.segment.resample import SlotClock
-from robovalue_ros.segment.windows import resized_shape
+from robovalue_ros.segment.windows import resized_shape, shrunk_shape
 
 
 @dataclass(slots=True, eq=False)
@@ -76,10 +76,12 @@ class WindowFeed:
         if not self._clock.keep(stamp_ns):
             return None
         options = self._options
-        shape = resized_shape(image.shape[0], image.shape[1], options.resize_shorter)
+        # Older streams made small pictures larger, and stored thresholds depend on it.
+        shape_of = resized_shape if options.compatible else shrunk_shape
+        shape = shape_of(image.shape[0], image.shape[1], options.resize_shorter)
         small = image if shape == image.shape[:2] else self._imaging.resize(image, shape)
         if options.pre_gate.enable:
-            shape = resized_shape(*shape, options.pre_gate.resize_shorter)
+            shape = shape_of(*shape, options.pre_gate.resize_shorter)
             self._changes.push(self._imaging.gray(small, shape))
         self._ring.append(HeldFrame(small, stamp_ns, source))
         self.seen += 1

@@ -62,3 +62,13 @@ def resized_shape(height: int, width: int, shorter: int) -> tuple[int, int]:
     if shorter <= 0 or least == shorter:
         return height, width
     return round(height * shorter / least), round(width * shorter / least)
+
+
+def shrunk_shape(height: int, width: int, shorter: int) -> tuple[int, int]:
+    """Return `resized_shape` for larger pictures and the size as it is for smaller ones.
+
+    An enlarged picture shows nothing more, and trackers lose half of the motion in its soft edges.
+    """
+    if min(height, width) <= shorter:
+        return height, width
+    return resized_shape(height, width, shorter)

@@ -236,9 +236,14 @@ def test_pictures_are_made_smaller_once_for_points_and_once_for_the_gate() -> No
     def bright(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         return gray(resize(image, shape))
 
-    stream = SegmentStream(options, WorldSteps(), SumEncoder(), imaging=Imaging(resize, bright))
+    imaging = Imaging(resize, bright)
+    stream = SegmentStream(options, WorldSteps(), SumEncoder(), imaging=imaging)
     updates_of(stream, recording([3, 3]))
     assert asked == [(12, 16), (6, 8)] * 25
+    asked.clear()
+    large = replace(options, resize_shorter=60, pre_gate=PreGateOptions(resize_shorter=100))
+    updates_of(SegmentStream(large, WorldSteps(), SumEncoder(), imaging=imaging), recording([3]))
+    assert set(asked) == {picture(0).shape[:2]}, "small pictures stay as they are"
     again = SegmentStream(options, WorldSteps(), SumEncoder())
     assert [one.reading.gate for one in updates_of(again, recording([0, 0]))] == ["pixels"] * 3
 

@@ -17,7 +17,7 @@ from robovalue_ros.segment.resample import (
     decimation_step,
     time_driven_indices,
 )
-from robovalue_ros.segment.windows import Schedule, resized_shape
+from robovalue_ros.segment.windows import Schedule, resized_shape, shrunk_shape
 
 
 @given(st.integers(2, 20), st.integers(1, 25), st.integers(0, 120))
@@ -107,6 +107,15 @@ def test_the_shorter_side_is_what_was_asked_for(height: int, width: int, shorter
 def test_sizes_that_stay() -> None:
     assert resized_shape(480, 640, 0) == (480, 640)
     assert resized_shape(640, 480, 480) == (640, 480)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(0, 3000))
+def test_pictures_are_made_smaller_and_never_larger(height: int, width: int, shorter: int) -> None:
+    found = shrunk_shape(height, width, shorter)
+    if shorter == 0 or min(height, width) <= shorter:
+        assert found == (height, width)
+    else:
+        assert found == resized_shape(height, width, shorter)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))

@@ -19,7 +19,7 @@ from robovalue_ros.segment.incremental import SharedSteps
 from robovalue_ros.segment.pictures import Imaging
 from robovalue_ros.segment.resample import SlotClock, decimation_step
 from robovalue_ros.segment.tracking import Floats, StepTracker
-from robovalue_ros.segment.windows import resized_shape
+from robovalue_ros.segment.windows import shrunk_shape
 
 STEP_NS = 1_000_000
 
@@ -46,7 +46,7 @@ def kept_frames(stamps_ns: NDArray[np.int64], options: TracksOptions) -> NDArray
 
 def picture_size(source: FrameSource, options: TracksOptions) -> tuple[int, int]:
     """Return height and width of the pictures that points are followed in."""
-    return resized_shape(*source.shape, options.resize_shorter)
+    return shrunk_shape(*source.shape, options.resize_shorter)
 
 
 def follow_frames(
