@@ -16,12 +16,7 @@ from robovalue_ros.pipelines.segment.stream_live import LiveFrames
 from robovalue_ros.pipelines.segment.stream_record import Recorder
 from robovalue_ros.pipelines.segment.stream_results import ResultsFolder
 from robovalue_ros.pipelines.segment.stream_sources import Footage, Item
-from robovalue_ros.pipelines.segment.stream_threshold import (
-    WarmUp,
-    given_threshold,
-    own_threshold,
-    with_threshold,
-)
+from robovalue_ros.pipelines.segment.stream_threshold import given_threshold
 from robovalue_ros.pipelines.segment.stream_times import TimeBook, WindowTimes
 from robovalue_ros.segment.events import Reading, Update
 from robovalue_ros.segment.feed import Window
@@ -30,6 +25,7 @@ from robovalue_ros.segment.pictures import Imaging
 from robovalue_ros.segment.smoothing import smoothed
 from robovalue_ros.segment.streamer import SegmentStream
 from robovalue_ros.segment.tracking import StepTracker, WindowEncoder
+from robovalue_ros.segment.warm_up import WarmUp, own_threshold, with_threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,9 +184,8 @@ def cut_live(
     options = replace(options, resample="native")
     warm_up = None
     if config.cut.threshold_mode == "auto" and config.cut.segment:
-        rate = max(1.0, options.target_fps) / options.stride
-        warm_up = WarmUp(options, max(2, round(config.cut.warmup_seconds * rate)))
-        options = warm_up.watching
+        warm_up = WarmUp(options, config.cut.warmup_seconds)
+        options = warm_up.applied(options)
     fps = options.target_fps or 1.0
     at_work = _begin(folder, config, options, parts, watcher, fps=fps, live=True)
     began = time.perf_counter()
@@ -206,10 +201,10 @@ def cut_live(
                     continue
                 begun, waited = time.perf_counter(), (live.now_ns() - frame.stamp_ns) / 1e9
                 update = at_work.window(at_work.stream.read(window), begun, waited)
-                found = None if warm_up is None else warm_up.push(update.reading.energy)
-                if found is not None:
-                    at_work.stream.tune(found)
-                    at_work.recorder.tune(found)
+                if warm_up is not None and warm_up.push(update.reading.energy):
+                    options = warm_up.applied(options)
+                    at_work.stream.tune(options)
+                    at_work.recorder.tune(options)
     except (_Stopped, KeyboardInterrupt):
         pass
     except BaseException:

@@ -1,25 +1,14 @@
-"""Where the threshold comes from: told, from a report, or from the energies themselves."""
+"""The threshold that options name: told, or from a report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
 
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.pipelines.segment.stream_config import CutOptions
-from robovalue_ros.segment.hysteresis import HysteresisOptions
-from robovalue_ros.segment.options import StreamOptions
-from robovalue_ros.segment.smoothing import Smoother
-from robovalue_ros.segment.threshold import otsu, threshold_from_report
-
-FOR_VELOCITIES = HysteresisOptions().threshold
-FEWEST = 8  # energies that a threshold of one's own needs
-LEAST_CONTRAST = 1.5  # times that the windows above it must have the energy of those below
-UNREACHED = 1e30  # no energy begins an action
+from robovalue_ros.segment.threshold import threshold_from_report
+from robovalue_ros.segment.warm_up import FOR_VELOCITIES
 
 
 def given_threshold(cut: CutOptions) -> float:
@@ -39,58 +28,6 @@ def given_threshold(cut: CutOptions) -> float:
             "`robovalue segment sweep` finds one; --threshold-mode auto guesses one for each video.",
         )  # fmt: skip
     return FOR_VELOCITIES
-
-
-def own_threshold(energies: Sequence[float], otherwise: float) -> float:
-    """Return the level that parts motion from stillness, `otherwise` where there is no such thing."""
-    if len(energies) < FEWEST:
-        return otherwise
-    level = otsu(np.array(energies, np.float64))
-    above = [energy for energy in energies if energy >= level]
-    below = [energy for energy in energies if energy < level]
-    if not above or not below:
-        return otherwise
-    high, low = sum(above) / len(above), sum(below) / len(below)
-    return level if high >= LEAST_CONTRAST * low and level > 0.0 else otherwise
-
-
-@dataclass(slots=True)
-class WarmUp:
-    """Watches a live source for its first windows, then says what threshold suits it.
-
-    Until then `options` lets no action begin. windows: how many are watched.
-    """
-
-    options: StreamOptions
-    windows: int
-    energies: list[float] = field(default_factory=list)
-    _smoother: Smoother | None = None
-
-    def __post_init__(self) -> None:
-        smoothing = self.options.smoothing
-        if smoothing.enable and smoothing.use_for_seg:
-            self._smoother = Smoother(smoothing)
-
-    @property
-    def watching(self) -> StreamOptions:
-        """The options while it is only watched."""
-        return with_threshold(self.options, UNREACHED)
-
-    def push(self, energy: float | None) -> StreamOptions | None:
-        """Take the energy of a window; return the options to go on with, once."""
-        if energy is not None and len(self.energies) < self.windows:
-            level = energy if self._smoother is None else self._smoother.push(energy)
-            self.energies.append(level)
-            if len(self.energies) == self.windows:
-                return with_threshold(
-                    self.options, own_threshold(self.energies, self.options.hysteresis.threshold)
-                )
-        return None
-
-
-def with_threshold(options: StreamOptions, threshold: float) -> StreamOptions:
-    """Return the options with another threshold."""
-    return replace(options, hysteresis=replace(options.hysteresis, threshold=threshold))
 
 
 def _report(path: Path) -> dict[str, object]:

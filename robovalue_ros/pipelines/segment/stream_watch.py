@@ -18,12 +18,12 @@ from robovalue_ros.data.media.still import encode_png
 from robovalue_ros.data.video.clip import ClipWriter
 from robovalue_ros.pipelines.segment.stream_config import SegmentStreamConfig, stream_options
 from robovalue_ros.pipelines.segment.stream_results import ResultsFolder
-from robovalue_ros.pipelines.segment.stream_threshold import FOR_VELOCITIES, UNREACHED
 from robovalue_ros.pipelines.segment.stream_times import WindowTimes
 from robovalue_ros.report.energy_curve import Line, Look, paint_curve
 from robovalue_ros.report.view.window import require_display
 from robovalue_ros.segment.events import SegmentClosed, SegmentOpened, Update
 from robovalue_ros.segment.options import StreamOptions
+from robovalue_ros.segment.warm_up import FOR_VELOCITIES, is_watching
 from robovalue_ros.segment.windows import resized_shape
 
 OVERLAY_SHORTER = 360
@@ -156,7 +156,7 @@ class Watch:
 
     def _lines(self) -> list[Line]:
         guards = self._options.hysteresis
-        if not self._config.cut.segment or guards.threshold >= UNREACHED:
+        if not self._config.cut.segment or is_watching(self._options):
             return []
         return [
             Line(guards.threshold, "on"),
@@ -189,7 +189,7 @@ class Watch:
         times = ", ".join(f"{name} {1e3 * value:.0f} ms" for name, value in self._times.items())
         guards = options.hysteresis
         state = f"SEG {'ON' if active else 'OFF'}   thr {guards.threshold:.4g}"
-        if guards.threshold >= UNREACHED:
+        if is_watching(options):
             state = "watching, no threshold yet"
         windows = self._numbers[-1] + 1 if self._numbers else 0
         side = int(options.num_tracks**0.5)
