@@ -9,9 +9,15 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide GPUs from the suite: its numbers are those of the CPU. `pytest -m gpu` sees them."""
+    """Hide GPUs from the suite, and give every process of it one thread.
+
+    Its numbers are those of the CPU; `pytest -m gpu` sees GPUs. Several processes with several threads
+    each wait for one another most of the time.
+    """
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 USUAL = os.sched_getscheduler(0), os.sched_getparam(0)
