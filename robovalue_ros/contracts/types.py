@@ -284,12 +284,15 @@ class ActionChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SamplingPlan:
-    """Which samples training sees and how often: anchors, weights and stages, all (N,)."""
+    """Which samples training sees and how often: anchors, weights and stages, all (N,).
+
+    meta: what the plan says about itself, nested, as it is stored.
+    """
 
     anchors: NDArray[np.int64]
     weights: Array
     stages: NDArray[np.int64]
-    meta: Mapping[str, Scalar] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         anchors = frozen_array("anchors", self.anchors, dtype=np.int64, ndim=1)
