@@ -1,4 +1,4 @@
-"""The whole story in one go: record, write, read back, learn what success looks like, score, look.
+"""The whole story in one go: record, write, read back, learn what success looks like, cut, score, look.
 
 Every step is a command that you can type yourself; it is printed before it runs.
 """
@@ -45,6 +45,7 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     hdf5, lerobot, bags = (str(out / name) for name in ("hdf5", "lerobot", "rosbag"))
     demos, model, values = (str(out / name) for name in ("demos", "model.npz", "values"))
+    segments = str(out / "segments")
     report = str(out / "values" / "report.html")
     started = time.monotonic()
 
@@ -75,11 +76,19 @@ def main() -> int:
         "Learn from them what progress looks like",
         "value", "fit", demos, "--out", model, "--overwrite", *steps,
     )  # fmt: skip
+    # The simulator's arm is thin and moves few points, so the gate on motion stays off. It rests only
+    # for a moment when it grasps: one window is enough to end an action, and none is too long.
+    step(
+        "Cut the first recording into actions by motion alone, nothing is learned for that",
+        "segment", "stream", hdf5, "--output-dir", segments, "--cameras", "cam_high",
+        "--threshold-mode", "auto", "--no-motion-gate", "--up-count", "1", "--down-count", "1",
+        "--max-duration-seconds", "0", "--codec", "h264", "--no-skip-if-exists",
+    )  # fmt: skip
     step(
         "Score every frame of the first recording, as a live robot would be scored",
         "value", "estimate", "--teleop-hdf5-dir", demos, "--dataset-hdf5-dir", hdf5,
         "--score-sources", "dataset", "--model", model, "--causal", "--camera-mode", "both",
-        "--out-cache-dir", values, "--overwrite",
+        "--out-cache-dir", values, "--report-segments", segments, "--overwrite",
     )  # fmt: skip
     step("How good are these values? Measured, beside controls", "value", "evaluate", values)
 

@@ -229,6 +229,15 @@ def test_the_page_is_made_when_there_is_something_new(
     assert page.stat().st_mtime_ns == before
     assert estimate([*words, "--minmax-skip-prefix-k", "2", "--report-limit", "1"]) == 0
     assert page.stat().st_mtime_ns > before
+    # Actions may have come since, so a page with them is always made.
+    found = tmp_path / "cut" / "episode_4" / "segmented_videos" / "episode_4_segments.json"
+    found.parent.mkdir(parents=True)
+    action = {"start_sec": 0.1, "end_sec": 0.4, "label": "segment_0"}
+    found.write_text(json.dumps({"video": "episode_4", "segments": [action], "fps": 10.0}), "utf-8")
+    assert "segment 0" not in text and "action 0" not in text
+    again = [*words, "--minmax-skip-prefix-k", "2", "--report-segments", str(tmp_path / "cut")]
+    assert estimate(again) == 0
+    assert "action 0" in page.read_text("utf-8")
 
 
 def test_a_run_without_any_value_has_no_page(own_world: World, tmp_path: Path) -> None:

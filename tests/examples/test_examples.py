@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def test_the_demo_and_reading_what_it_wrote(tmp_path: Path) -> None:
     page = tmp_path / "result" / "values" / "report.html"
     assert str(page) in out.replace("\n", "") and page.stat().st_size > 100_000
     assert out.count("3 of 3 episodes are the same") == 2
+    # Every episode was cut, and the page shows where.
+    lists = sorted((tmp_path / "result" / "segments").glob("*/segmented_videos/*_segments.json"))
+    cut = [json.loads(one.read_text(encoding="utf-8"))["segments"] for one in lists]
+    assert len(cut) == 3 and all(cut)
+    text = page.read_text(encoding="utf-8")
+    assert f'["Actions","{len(cut[0])}"]' in text and "belong to no episode" not in text
     for name in ("hdf5", "lerobot", "rosbag"):
         listing = run(tmp_path, str(ROOT / "examples" / "read_episodes.py"), f"result/{name}")
         assert listing.count("frames at 20 Hz") == 3

@@ -71,6 +71,12 @@ def test_actions_are_a_row_in_step_with_the_cameras(pages: tuple[Path, Path]) ->
             assert "actions" in names
             assert page.locator(".band.action title").all_text_contents() == SHOWN
             assert page.locator(".tint.action").count() == 0
+            below = page.evaluate(
+                """() => { const top = (at) => document.querySelector(at).getBoundingClientRect().y;
+                   return top('.band.action rect') > top('.curve') && top('.band.action rect')
+                     < document.querySelector('#plot svg').getBoundingClientRect().bottom - 20; }"""
+            )
+            assert below
             # At the frame where the second action begins, the pointer stands on its left side.
             page.keyboard.press("Home")
             for _ in range(17):

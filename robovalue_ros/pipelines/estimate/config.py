@@ -58,6 +58,9 @@ class EstimateConfig:
     report_limit: int = option(
         50, "at most this many episodes get a video on the page", low=1, high=1000
     )
+    report_segments: Path | None = option(
+        None, "what robovalue segment stream wrote, or a list of actions: a row below its curves"
+    )
 
     success_mode: SuccessMode = option(
         "teleop_all", "what success looks like: all demonstrations, or the shortest successes"

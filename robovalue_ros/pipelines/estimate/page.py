@@ -13,10 +13,13 @@ from robovalue_ros.pipelines.results import scored_episodes
 
 
 def write_page(config: EstimateConfig, readers: Readers, progress: Progress) -> Path | None:
-    """Write the page unless the one that lies there is up to date; None without any values."""
+    """Write the page unless the one that lies there is up to date; None without any values.
+
+    With actions it is always written: the page that lies there may show none, or other ones.
+    """
     out = config.out_cache_dir
     target = out / REPORT_FILE
-    if _is_new(target, out):
+    if config.report_segments is None and _is_new(target, out):
         return target
     # Encoding videos needs libraries that a run without news does not load.
     from robovalue_ros.pipelines.value_report import write_value_report
@@ -32,6 +35,7 @@ def write_page(config: EstimateConfig, readers: Readers, progress: Progress) -> 
     }  # fmt: skip
     return write_value_report(
         episodes, readers, target, title=out.resolve().name, limit=config.report_limit,
+        segments=config.report_segments,
         facts={name: fact for name, fact in facts.items() if fact is not None},
         findings=findings, progress=progress,
     )  # fmt: skip

@@ -1,4 +1,5 @@
 // The curves of one episode: two lanes, a row per kind of band, and a cursor that can be dragged.
+// Rows stand above the curves; what was found without them, the actions, stands below.
 const SVG = "http://www.w3.org/2000/svg";
 const LANE = { unit: 150, scaled: 100, alone: 210 };
 const BAND = 22, LOW = 13, RIGHT = 8, GAP = 30;
@@ -59,8 +60,9 @@ function makePlot(holder, episode, onSeek) {
     if (!width || (!signals.length && !bands.length)) return;
     const root = svg("svg", { role: "img", "aria-label": describe() }, holder);
     let top = 8;
-    const rows = kinds.map((kind) => {
-      const row = { kind, name: lane(kind), at: top, tall: lane(kind) ? LOW : BAND };
+    const rowAt = (kind, at) => ({ kind, name: lane(kind), at, tall: lane(kind) ? LOW : BAND });
+    const rows = kinds.filter((kind) => kind !== "action").map((kind) => {
+      const row = rowAt(kind, top);
       top += row.tall + 4;
       return row;
     });
@@ -74,14 +76,19 @@ function makePlot(holder, episode, onSeek) {
       top += tall;
     }
     const bottom = top;
+    let foot = bottom;
+    if (kinds.includes("action")) {
+      rows.push(rowAt("action", bottom + 8));
+      foot = bottom + 8 + rows.at(-1).tall;
+    }
     drawBands(root, rows, lanes, bottom);
-    drawAxes(root, lanes, bottom);
+    drawAxes(root, lanes, foot);
     dots = signals.map((signal, index) => drawCurve(root, signal, index, lanes));
     cursor = svg("g", { class: "cursor" }, root);
-    svg("line", { x1: 0, x2: 0, y1: 4, y2: bottom }, cursor);
+    svg("line", { x1: 0, x2: 0, y1: 4, y2: foot }, cursor);
     svg("path", { d: "M-5 0h10v3l-5 6-5-6z" }, cursor);
-    root.setAttribute("height", bottom + 24);
-    root.setAttribute("viewBox", `0 0 ${width} ${bottom + 24}`);
+    root.setAttribute("height", foot + 24);
+    root.setAttribute("viewBox", `0 0 ${width} ${foot + 24}`);
     setFrame(frame);
   }
 
@@ -109,12 +116,12 @@ function makePlot(holder, episode, onSeek) {
     }
   }
 
-  function drawAxes(root, lanes, bottom) {
+  function drawAxes(root, lanes, foot) {
     const step = niceStep(end, (width - LEFT - RIGHT) / 84);
     for (let seconds = 0; seconds <= end * 1.0001; seconds += step) {
       for (const lane of lanes) svg("line", { class: "grid", x1: x(seconds), x2: x(seconds), y1: lane.top, y2: lane.bottom }, root);
       const digits = step < 1 ? Math.min(3, Math.ceil(-Math.log10(step))) : 0;
-      svg("text", { x: x(seconds), y: bottom + 17, "text-anchor": seconds === 0 ? "start" : "middle" }, root).textContent = `${seconds.toFixed(digits)} s`;
+      svg("text", { x: x(seconds), y: foot + 17, "text-anchor": seconds === 0 ? "start" : "middle" }, root).textContent = `${seconds.toFixed(digits)} s`;
     }
     for (const lane of lanes) {
       for (const level of lane.name === "unit" ? [0, 0.25, 0.5, 0.75, 1] : [0, 1]) {
