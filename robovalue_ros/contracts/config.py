@@ -44,6 +44,17 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def same_as(config_type: type, name: str, **changes: Any) -> Any:
+    """Declare a field as another configuration declares it; changes: what `option` takes.
+
+    So a tool that asks for what a part of it needs has the part's default, words and limits.
+    """
+    known = {item.name: item for item in dataclasses.fields(config_type)}[name]
+    default = known.default if known.default_factory is MISSING else known.default_factory
+    told = {"default": ... if default is MISSING else default, **known.metadata, **changes}
+    return option(told.pop("default"), told.pop("help"), **told)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One field as a door sees it. name: dotted path. default: MISSING when required."""

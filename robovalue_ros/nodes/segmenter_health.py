@@ -1,15 +1,14 @@
-"""What the segmenter node tells about a window, and diagnostics: the stream and its camera."""
+"""What the segmenter node tells about a window."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from robovalue_ros.nodes.diagnostics import Health, HealthLevel, Value, worst
-from robovalue_ros.nodes.value_config import CameraTopic
-from robovalue_ros.nodes.vitals import Report
+from robovalue_ros.nodes.diagnostics import Health, Value
 from robovalue_ros.segment.events import Update
+from robovalue_ros.segment.options import StreamOptions
+from robovalue_ros.segment.warm_up import is_watching
 
 COUNTS = (
     "received", "looked_at", "published", "refused", "late_pictures", "restarts", "unstamped",
@@ -33,7 +32,12 @@ class Pace:
         return self.cost_s > self.budget_s
 
 
-def window_state(update: Update, threshold: float, pace: Pace) -> Health:
+def told_threshold(options: StreamOptions) -> float:
+    """Return the threshold, NaN while it is not known yet."""
+    return math.nan if is_watching(options) else options.hysteresis.threshold
+
+
+def window_state(update: Update, options: StreamOptions, pace: Pace) -> Health:
     """Tell the state at a window. segment: the number of its action, -1 at rest."""
     reading = update.reading
     number = next((event.number for event in update.events), REST)
@@ -42,7 +46,8 @@ def window_state(update: Update, threshold: float, pace: Pace) -> Health:
         "window": reading.window,
         "energy": energy,
         "smoothed": energy if update.smoothed is None else update.smoothed,
-        "threshold": threshold,
+        "threshold": told_threshold(options),
+        "watching": is_watching(options),
         "active": update.active,
         "segment": number,
         "gate": reading.gate,
@@ -52,50 +57,7 @@ def window_state(update: Update, threshold: float, pace: Pace) -> Health:
         "latency_ms": round(pace.latency_s * 1e3, 3),
         "share_ms": round(pace.share_s * 1e3, 3),
     }
-    return Health(PART, "ok", "in an action" if update.active else "at rest", values)
-
-
-def camera_health(
-    camera: CameraTopic, report: Report, lost_s: float, note: str | None, refused: int
-) -> Health:
-    """Tell whether the camera is there and usable. refused: pictures that nobody can read."""
-    age, rate = report.ages_s[camera.camera], report.rates_hz[camera.camera]
-    level: HealthLevel
-    if math.isinf(age):
-        level, message = "error", f"nothing has come on {camera.topic}"
-    elif age > max(lost_s, 0.5):
-        level, message = "error", f"lost: nothing has come for {age:.1f} s"
-    else:
-        level, message = "ok", f"{rate:.1f} pictures per second"
-    if note is not None:
-        level, message = worst([level, "warning"]), f"{message}; {note}"
-    values: dict[str, Value] = {
-        "topic": camera.topic, "rate_hz": round(rate, 2), "age_s": round(age, 3),
-        "received": report.counts.get("received", 0), "refused": refused,
-    }  # fmt: skip
-    return Health(f"camera {camera.camera}", level, message, values)
-
-
-def stream_health(
-    report: Report, camera: Health, note: str | None, values: Mapping[str, Value]
-) -> Health:
-    """Tell how the whole is doing: rate, latencies, windows that were late or left out."""
-    level = camera.level
-    message = "" if level == "ok" else camera.message
-    if note is not None:
-        level = worst([level, "warning"])
-        message = f"{message}; {note}" if message else note
-    return Health(
-        "stream",
-        level,
-        message or f"{report.published_hz:.1f} windows per second",
-        {
-            **values,
-            "rate_hz": round(report.published_hz, 2),
-            "latency_p50_ms": round(report.latency.p50_ms, 3),
-            "latency_p95_ms": round(report.latency.p95_ms, 3),
-            "share_p50_ms": round(report.share.p50_ms, 3),
-            "share_p95_ms": round(report.share.p95_ms, 3),
-            **{name: report.counts.get(name, 0) for name in COUNTS},
-        },
-    )
+    words = "in an action" if update.active else "at rest"
+    if is_watching(options):
+        words = "watching, no threshold yet"
+    return Health(PART, "ok", words, values)

@@ -18,36 +18,22 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Float32, String
-from std_srvs.srv import Trigger
 
 from robovalue_ros.contracts.errors import ConfigError, ContractError, RobovalueError
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.types import Frame
 from robovalue_ros.data.video.clip import check_codec
-from robovalue_ros.nodes.convert import (
-    ConversionError,
-    picture_from_ros,
-    stamp_from_ros,
-    stamp_to_ros,
-)
-from robovalue_ros.nodes.diagnostics import Health, health_to_ros
+from robovalue_ros.nodes.camera_node import CameraNode
+from robovalue_ros.nodes.cameras import CameraTopic, camera_health, moment_words, stream_health
+from robovalue_ros.nodes.convert import ConversionError, picture_from_ros, stamp_to_ros
+from robovalue_ros.nodes.diagnostics import Health, Value, health_to_ros
 from robovalue_ros.nodes.segmenter_clips import ClipKeeper
 from robovalue_ros.nodes.segmenter_config import CAMERA, SegmenterNodeConfig, followed_camera
 from robovalue_ros.nodes.segmenter_desk import Desk, Job, Try
-from robovalue_ros.nodes.segmenter_health import (
-    Pace,
-    camera_health,
-    stream_health,
-    window_state,
-)
+from robovalue_ros.nodes.segmenter_health import COUNTS, Pace, told_threshold, window_state
 from robovalue_ros.nodes.segmenter_options import command_config, node_options
-from robovalue_ros.nodes.spine import ManagedNode, elapsed_s
-from robovalue_ros.nodes.value_config import CameraTopic
-from robovalue_ros.nodes.value_health import Notes, moment_words
+from robovalue_ros.nodes.spine import elapsed_s
 from robovalue_ros.nodes.vitals import Vitals
 from robovalue_ros.nodes.worker import Worker
 from robovalue_ros.pipelines.segment.stream_cut import Parts
@@ -58,14 +44,14 @@ from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.resample import SlotClock
 from robovalue_ros.segment.streamer import SegmentStream
 from robovalue_ros.segment.telling import told_closed, told_opened
+from robovalue_ros.segment.warm_up import WarmUp
 from robovalue_ros.value.stream.continuity import Continuity
 from robovalue_ros.wiring import make_segment_parts
 
 NAME = "segmenter_node"
-RESULTS_DEPTH = 50
 
 
-class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
+class SegmenterNode(CameraNode[SegmenterNodeConfig]):
     """Publishes ~/energy, ~/state and ~/segment; offers ~/reset."""
 
     config_type = SegmenterNodeConfig
@@ -74,16 +60,14 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
         # The worker takes what was read, parameters change the thresholds: one at a time.
         self._lock = threading.Lock()
         self._parts: Parts | None = None
-        self._options = StreamOptions()
+        # As parameters have them, and with the threshold that holds now.
+        self._options = self._in_force = StreamOptions()
+        self._warm_up: WarmUp | None = None
         self._camera = CameraTopic(CAMERA, "image", False)
         self._try: Try | None = None
         self._desk = Desk()
         self._worker: Worker[bool] | None = None
         self._clips: ClipKeeper | None = None
-        self._vitals = Vitals((CAMERA,))
-        self._notes = Notes()
-        self._subscriptions_made: list[Any] = []
-        self._made: list[tuple[Any, Any]] = []
         super().__init__(name, **further)
 
     # Hooks of the spine
@@ -100,48 +84,32 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
         self._camera = followed_camera(config)
         self._vitals = Vitals((CAMERA,))
         self._continuity = Continuity(jump_ns=round(config.episode_gap_s * 1e9))
-        depth = QoSProfile(depth=RESULTS_DEPTH)
-        self._energy_out = self.create_lifecycle_publisher(Float32, "~/energy", depth)
-        self._state_out = self.create_lifecycle_publisher(DiagnosticArray, "~/state", depth)
-        self._segment_out = self.create_lifecycle_publisher(String, "~/segment", depth)
-        self._made = [
-            (self.destroy_lifecycle_publisher, self._energy_out),
-            (self.destroy_lifecycle_publisher, self._state_out),
-            (self.destroy_lifecycle_publisher, self._segment_out),
-            (self.destroy_service, self.create_service(Trigger, "~/reset", self._reset)),
-        ]
+        self._energy_out = self.publisher(Float32, "~/energy")
+        self._state_out = self.publisher(DiagnosticArray, "~/state")
+        self._segment_out = self.publisher(String, "~/segment")
+        self.offer_reset()
+        threshold = f"{self._options.hysteresis.threshold:g}"
+        if config.threshold_mode == "auto":
+            threshold = f"what {config.warmup_seconds:g} s of watching show"
         self.get_logger().info(
-            f"energy {config.energy_source} from {self._options.hysteresis.threshold:g} on, "
-            f"{config.tracker}; camera on {self._camera.topic}"
+            f"energy {config.energy_source} from {threshold} on, {config.tracker}; "
+            f"camera on {self._camera.topic}"
         )
 
     def begin(self) -> None:
         self._desk = Desk()
         self._continuity.reset()
+        self._warm_up = None
+        if self.config.threshold_mode == "auto":
+            self._warm_up = WarmUp(self._options, self.config.warmup_seconds)
+        self._in_force = self._applied(self._options)
         self._try = self._begun(0)
         self._clips = self._keeper()
         self._worker = self.add_worker(partial(self._work, self._desk), "segmenter")
-        quality = QoSProfile(
-            depth=self.config.depth,
-            reliability=ReliabilityPolicy.RELIABLE
-            if self.config.reliability == "reliable"
-            else ReliabilityPolicy.BEST_EFFORT,
-        )
-        kind = CompressedImage if self._camera.compressed else ImageMessage
-        self._subscriptions_made = [
-            self.create_subscription(kind, self._camera.topic, self._arrived, quality)
-        ]
-        if self.config.episode_topic:
-            self._subscriptions_made.append(
-                self.create_subscription(
-                    String, self.config.episode_topic, self._episode, RESULTS_DEPTH
-                )
-            )
+        self.listen((self._camera,), self.config, self._arrived)
 
     def halt(self) -> None:
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        self._subscriptions_made = []
+        self.silence()
         ended, self._try = self._try, None
         if ended is not None and self._worker is not None and not self._worker.alive:
             # The open action ends with the run, and so do its files.
@@ -149,39 +117,35 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
             self._work(self._desk, True)
 
     def teardown(self) -> None:
-        for destroy, made in self._made:
-            destroy(made)
-        self._made = []
+        self.unmake()
         self._parts = None
 
     def changed(self, config: SegmenterNodeConfig) -> None:
-        if config.threshold_mode == "report" and config.threshold != self.config.threshold:
-            raise ConfigError("the threshold comes from a report", "threshold_mode fixed")
+        if config.threshold_mode != "fixed" and config.threshold != self.config.threshold:
+            source = {"report": "comes from a report", "auto": "is found by watching the camera"}
+            raise ConfigError(
+                f"the threshold {source[config.threshold_mode]}", "threshold_mode fixed"
+            )
         options = _by_slots(node_options(config, command_config(config)))
         with self._lock:
-            if self._try is not None:
-                self._try.stream.tune(options)
-            self._options = options
+            self._options, self._in_force = options, self._applied(options)
 
     def health(self) -> Sequence[Health]:
         if self.state != "active":
             return ()
         now = elapsed_s()
         report, notes = self._vitals.report(now), self._notes.recent(now)
-        refused = report.counts.get("refused", 0)
+        counts = {name: report.counts.get(name, 0) for name in ("received", "refused")}
         lost_s = self.config.lost_ms * 1e-3
-        camera = camera_health(self._camera, report, lost_s, notes.get(CAMERA), refused)
-        return [
-            stream_health(
-                report, camera, notes.get("stream"),
-                {
-                    "source": self.config.energy_source,
-                    "threshold": self._options.hysteresis.threshold,
-                    "budget_ms": round(self._budget_s * 1e3, 3),
-                },
-            ),
-            camera,
-        ]  # fmt: skip
+        camera = camera_health(self._camera, report, lost_s, notes.get(CAMERA), counts)
+        values: dict[str, Value] = {
+            "source": self.config.energy_source,
+            "threshold": told_threshold(self._in_force),
+            "windows_to_watch": 0 if self._warm_up is None else self._warm_up.left,
+            "budget_ms": round(self._budget_s * 1e3, 3),
+        }
+        note = notes.get("stream")
+        return [stream_health(report, [camera], note, "windows", values, COUNTS), camera]
 
     @property
     def hardware_id(self) -> str:
@@ -190,22 +154,17 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
 
     # Pictures on their way in: the main thread
 
-    def _arrived(self, message: Any) -> None:
+    def _arrived(self, camera: str, message: Any) -> None:
         now = elapsed_s()
         if self._try is None:
             return
-        stamp_ns = stamp_from_ros(message.header.stamp)
-        if stamp_ns == 0:
-            # As when a bag is read: a driver that does not stamp is taken at its arrival.
-            stamp_ns = self.now_ns()
-            self._vitals.count("unstamped")
-        self._vitals.arrived(CAMERA, now)
+        stamp_ns = self.stamp_of(camera, message, now)
         verdict = self._continuity.judge(stamp_ns)
         if not verdict.accept:
             self._vitals.count("late_pictures")
             return
         if words := moment_words(verdict):
-            self._note("stream", words)
+            self.note("stream", words)
         if verdict.reset:
             self._next_try()
         # Before it is decoded: most pictures of a fast camera are not looked at.
@@ -215,7 +174,7 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
             image = picture_from_ros(message)
         except ConversionError as problem:
             self._vitals.count("refused")
-            self._note(CAMERA, str(problem))
+            self.note(camera, str(problem))
             return
         window = self._window(stamp_ns, image)
         if window is not None:
@@ -231,7 +190,7 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
             return self._try.stream.due(frame)
         except ContractError as problem:
             # Such as a picture of another size than those of the window.
-            self._note("stream", f"{problem}: a new try began")
+            self.note("stream", f"{problem}: a new try began")
         self._next_try()
         self._slots.keep(stamp_ns)
         return self._try.stream.due(frame)
@@ -242,7 +201,20 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
         self._vitals.count("windows")
         if self._desk.add(Job(self._try, window, now)):
             self._vitals.count("windows_skipped")
-            self._note("stream", f"too slow for {self._budget_s * 1e3:g} ms: windows are left out")
+            self.note("stream", f"too slow for {self._budget_s * 1e3:g} ms: windows are left out")
+        self._worker.mailbox.put(True)
+
+    def begin_try(self) -> None:
+        self._continuity.reset()
+        self._next_try()
+
+    def _next_try(self) -> None:
+        """End the try, with its open action, and begin the next."""
+        self._vitals.count("restarts")
+        if self._try is None or self._worker is None:
+            return
+        self._desk.add(Job(self._try))
+        self._try = self._begun(self._try.number + 1)
         self._worker.mailbox.put(True)
 
     # Windows on their way out: the worker's thread
@@ -256,15 +228,19 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
 
     def _read(self, job: Job, window: Window) -> None:
         begun, waited_s = perf_counter(), elapsed_s() - job.arrived_s
+        with self._lock:
+            if job.of.stream.options is not self._in_force:
+                job.of.stream.tune(self._in_force)
         try:
             reading = job.of.stream.read(window)
         except RobovalueError as problem:
             self._vitals.count("refused_windows")
-            self._note("stream", f"window {window.id} cannot be read: {problem}")
+            self.note("stream", f"window {window.id} cannot be read: {problem}")
             return
         with self._lock:
             update = job.of.stream.absorb(reading)
             options = job.of.stream.options
+            self._watch_energy(update)
         cost_s = perf_counter() - begun
         latency_s = (self.now_ns() - int(reading.frames.stamps_ns[-1])) * 1e-9
         pace = Pace(cost_s, self._budget_s, latency_s, waited_s + cost_s)
@@ -280,7 +256,7 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
         reading = update.reading
         if reading.energy is not None:
             self._energy_out.publish(Float32(data=reading.energy))
-        state = window_state(update, options.hysteresis.threshold, pace)
+        state = window_state(update, options, pace)
         stamp = stamp_to_ros(int(reading.frames.stamps_ns[-1]))
         # Without an id of the hardware, plots find the same names whatever the energy is.
         self._state_out.publish(health_to_ros([state], stamp, NAME))
@@ -308,39 +284,16 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
 
     def _tell_clips(self) -> None:
         if self._clips is not None and self._clips.problem:
-            self._note("stream", f"clips: {self._clips.problem}")
+            self.note("stream", f"clips: {self._clips.problem}")
             self._clips.problem = ""
-
-    # Services
-
-    def _reset(self, request: Any, response: Any) -> Any:
-        self._begin_try()
-        response.success, response.message = True, "a new try begins with the next picture"
-        return response
-
-    def _episode(self, message: Any) -> None:
-        self._begin_try()
-
-    def _begin_try(self) -> None:
-        self._continuity.reset()
-        self._next_try()
-
-    # Small things
-
-    def _next_try(self) -> None:
-        """End the try, with its open action, and begin the next."""
-        self._vitals.count("restarts")
-        if self._try is None or self._worker is None:
-            return
-        self._desk.add(Job(self._try))
-        self._try = self._begun(self._try.number + 1)
-        self._worker.mailbox.put(True)
 
     def _begun(self, number: int) -> Try:
         assert self._parts is not None  # made by setup
         self._slots = SlotClock(self._options.target_fps, self._options.early)
         parts = self._parts
-        stream = SegmentStream(self._options, parts.tracker, parts.tokenizer, imaging=parts.imaging)
+        stream = SegmentStream(
+            self._in_force, parts.tracker, parts.tokenizer, imaging=parts.imaging
+        )
         return Try(number, stream)
 
     def _keeper(self) -> ClipKeeper | None:
@@ -348,13 +301,20 @@ class SegmenterNode(ManagedNode[SegmenterNodeConfig]):
             return None
         return ClipKeeper(command_config(self.config), self._parts.tokenizer is not None)
 
+    def _applied(self, options: StreamOptions) -> StreamOptions:
+        """Return options with the threshold that holds now; with auto, what was found so far."""
+        return options if self._warm_up is None else self._warm_up.applied(options)
+
+    def _watch_energy(self, update: Update) -> None:
+        """Learn the threshold from a window, with auto; the lock is held."""
+        if self._warm_up is None or not self._warm_up.push(update.reading.energy):
+            return
+        self._in_force = self._applied(self._options)
+        self.get_logger().info(f"threshold {self._in_force.hysteresis.threshold:g} from now on")
+
     @property
     def _budget_s(self) -> float:
         return self._options.schedule.budget_s(self._options.target_fps)
-
-    def _note(self, where: str, what: str) -> None:
-        self._notes.add(where, what, elapsed_s())
-        self.get_logger().warning(f"{where}: {what}", throttle_duration_sec=5.0)
 
 
 def _by_slots(options: StreamOptions) -> StreamOptions:

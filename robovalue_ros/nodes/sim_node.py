@@ -20,6 +20,7 @@ from robovalue_ros.contracts.ports import EpisodeRecord
 from robovalue_ros.contracts.tools import WriteOptions
 from robovalue_ros.nodes.convert import ConversionError
 from robovalue_ros.nodes.diagnostics import Health
+from robovalue_ros.nodes.notes import Notes
 from robovalue_ros.nodes.sim_commands import (
     CommandBox,
     Floats,
@@ -34,7 +35,6 @@ from robovalue_ros.nodes.sim_recorder import SimRecorder
 from robovalue_ros.nodes.sim_robot import About, Moment, SimRobot
 from robovalue_ros.nodes.sim_topics import SimTopics
 from robovalue_ros.nodes.spine import STOP_WORKER_S, ManagedNode, elapsed_s
-from robovalue_ros.nodes.value_health import Notes
 from robovalue_ros.wiring import make_writer
 
 NAME = "sim_node"

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from robovalue_ros.contracts.config import option
 from robovalue_ros.contracts.errors import ConfigError, nearest
+from robovalue_ros.nodes.cameras import (
+    COMPRESSED,
+    CameraTopic,
+    Reliability,
+    Transport,
+    is_compressed,
+)
 from robovalue_ros.nodes.spine import NodeConfig
 from robovalue_ros.value.stream.pairing import LOST_NS, MS, TOLERANCE_NS, WAIT_NS
 
-Transport = Literal["auto", "raw", "compressed"]
-Reliability = Literal["best_effort", "reliable"]
 _ARROW = ":="
-COMPRESSED = "/compressed"
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,6 @@ class ValueNodeConfig(NodeConfig):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CameraTopic:
-    """Where a camera of the model is heard. compressed: type of the topic."""
-
-    camera: str
-    topic: str
-    compressed: bool
-
-
 def camera_topics(config: ValueNodeConfig, known: Sequence[str]) -> tuple[CameraTopic, ...]:
     """Return the cameras to listen to, the timeline first; raises ConfigError.
 
@@ -99,8 +93,5 @@ def camera_topics(config: ValueNodeConfig, known: Sequence[str]) -> tuple[Camera
             )
         if camera in found:
             raise ConfigError(f"cameras names {camera!r} twice", "each camera once")
-        compressed = config.transport == "compressed" or (
-            config.transport == "auto" and topic.endswith(COMPRESSED)
-        )
-        found[camera] = CameraTopic(camera, topic, compressed)
+        found[camera] = CameraTopic(camera, topic, is_compressed(topic, config.transport))
     return tuple(found.values())

@@ -11,50 +11,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Float32, String
-from std_srvs.srv import Trigger
 
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.tools import WriteOptions
 from robovalue_ros.contracts.types import Frame
 from robovalue_ros.data.stills import encode_jpeg, still_size
-from robovalue_ros.nodes.convert import (
-    ConversionError,
-    picture_from_ros,
-    stamp_from_ros,
-    stamp_to_ros,
-)
+from robovalue_ros.nodes.camera_node import CameraNode
+from robovalue_ros.nodes.cameras import CameraTopic, camera_health, moment_words, stream_health
+from robovalue_ros.nodes.convert import ConversionError, picture_from_ros, stamp_to_ros
 from robovalue_ros.nodes.diagnostics import Health, Value, health_to_ros
 from robovalue_ros.nodes.snapshot import Kept, LastMinute, write_snapshot
-from robovalue_ros.nodes.spine import ManagedNode, elapsed_s
-from robovalue_ros.nodes.value_config import CameraTopic, ValueNodeConfig, camera_topics
-from robovalue_ros.nodes.value_health import (
-    Notes,
-    Reading,
-    camera_health,
-    moment_words,
-    stream_health,
-)
+from robovalue_ros.nodes.spine import elapsed_s
+from robovalue_ros.nodes.value_config import ValueNodeConfig, camera_topics
 from robovalue_ros.nodes.vitals import Vitals
 from robovalue_ros.nodes.worker import Worker
 from robovalue_ros.value.stream.continuity import Continuity
 from robovalue_ros.value.stream.live import ValueSample, ValueStream
-from robovalue_ros.value.stream.pairing import MS, Matched, Pairing
+from robovalue_ros.value.stream.pairing import MS, Matched, Pairing, Tally
 from robovalue_ros.value.stream.telling import PART, EventTeller, told
 from robovalue_ros.wiring import make_writer, open_value_stream
 
 NAME = "value_node"
-RESULTS_DEPTH = 50
 JPEG_QUALITY = 90
 QUIET_S = 1.0
+COUNTS = ("moments", "published", "dropped", "refused", "late", "restarts", "unstamped")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +49,7 @@ class _Picture:
     arrived_s: float
 
 
-class ValueNode(ManagedNode[ValueNodeConfig]):
+class ValueNode(CameraNode[ValueNodeConfig]):
     """Publishes ~/value, ~/state and ~/event; offers ~/reset and ~/snapshot."""
 
     config_type = ValueNodeConfig
@@ -75,10 +61,6 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         self._pairing: Pairing[_Picture] | None = None
         self._worker: Worker[Sequence[Matched[_Picture]]] | None = None
         self._cameras: tuple[CameraTopic, ...] = ()
-        self._vitals = Vitals(())
-        self._notes = Notes()
-        self._subscriptions_made: list[Any] = []
-        self._made: list[tuple[Any, Any]] = []
         self._writing = False
         super().__init__(name, **further)
 
@@ -95,17 +77,11 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         self._minute = LastMinute(
             config.snapshot_s, config.snapshot_hz, config.snapshot_mb * 1_000_000
         )
-        depth = QoSProfile(depth=RESULTS_DEPTH)
-        self._value_out = self.create_lifecycle_publisher(Float32, "~/value", depth)
-        self._state_out = self.create_lifecycle_publisher(DiagnosticArray, "~/state", depth)
-        self._event_out = self.create_lifecycle_publisher(String, "~/event", depth)
-        self._made = [
-            (self.destroy_lifecycle_publisher, self._value_out),
-            (self.destroy_lifecycle_publisher, self._state_out),
-            (self.destroy_lifecycle_publisher, self._event_out),
-            (self.destroy_service, self.create_service(Trigger, "~/reset", self._reset)),
-            (self.destroy_service, self.create_service(Trigger, "~/snapshot", self._snapshot)),
-        ]
+        self._value_out = self.publisher(Float32, "~/value")
+        self._state_out = self.publisher(DiagnosticArray, "~/state")
+        self._event_out = self.publisher(String, "~/event")
+        self.offer_reset()
+        self.offer("~/snapshot", self._snapshot)
         missing = [name for name in model.cameras if name not in self._names()]
         if missing:
             self.get_logger().warning(
@@ -121,40 +97,16 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
             self._forget()
         self._pairing = Pairing(self._names(), *self._limits(self.config))
         self._worker = self.add_worker(self._work, "value")
-        quality = QoSProfile(
-            depth=self.config.depth,
-            reliability=ReliabilityPolicy.RELIABLE
-            if self.config.reliability == "reliable"
-            else ReliabilityPolicy.BEST_EFFORT,
-        )
-        self._subscriptions_made = [
-            self.create_subscription(
-                CompressedImage if one.compressed else ImageMessage,
-                one.topic,
-                partial(self._arrived, one.camera),
-                quality,
-            )
-            for one in self._cameras
-        ]
-        if self.config.episode_topic:
-            self._subscriptions_made.append(
-                self.create_subscription(
-                    String, self.config.episode_topic, self._episode, RESULTS_DEPTH
-                )
-            )
+        self.listen(self._cameras, self.config, self._arrived)
 
     def halt(self) -> None:
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        self._subscriptions_made = []
+        self.silence()
         if self._pairing is not None:
             # Whatever still waits will never be a moment of this run.
             self._pairing.reset()
 
     def teardown(self) -> None:
-        for destroy, made in self._made:
-            destroy(made)
-        self._made = []
+        self.unmake()
         self._stream = None
 
     def changed(self, config: ValueNodeConfig) -> None:
@@ -175,18 +127,20 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         if self.state != "active" or self._stream is None or self._pairing is None:
             return ()
         now = elapsed_s()
-        report = self._vitals.report(now)
-        reading = Reading(
-            report, self._pairing.tallies, self._notes.recent(now), self.config.lost_ms * 1e-3
-        )
-        cameras = [camera_health(one, reading) for one in self._cameras]
+        report, notes = self._vitals.report(now), self._notes.recent(now)
+        lost_s, tallies = self.config.lost_ms * 1e-3, self._pairing.tallies
+        cameras = [
+            camera_health(one, report, lost_s, notes.get(one.camera), told_of(tallies[one.camera]))
+            for one in self._cameras
+        ]
         values: dict[str, Value] = {
             "model": self._stream.model.id,
             "kind": self._stream.model.kind,
             "device": self.config.device,
             "kept_mb": round(self._minute.bytes / 1e6, 1),
         }
-        return [stream_health(reading, cameras, values), *cameras]
+        stream = stream_health(report, cameras, notes.get("stream"), "values", values, COUNTS)
+        return [stream, *cameras]
 
     @property
     def hardware_id(self) -> str:
@@ -199,12 +153,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
         pairing = self._pairing
         if pairing is None:
             return
-        stamp_ns = stamp_from_ros(message.header.stamp)
-        if stamp_ns == 0:
-            # As when a bag is read: a driver that does not stamp is taken at its arrival.
-            stamp_ns = self.now_ns()
-            self._vitals.count("unstamped")
-        self._vitals.arrived(camera, now)
+        stamp_ns = self.stamp_of(camera, message, now)
         self._offer(pairing.add(camera, stamp_ns, _Picture(message, now)))
 
     def _offer(self, moments: Sequence[Matched[_Picture]]) -> None:
@@ -239,7 +188,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
                 images[camera] = picture_from_ros(picture.message)
             except ConversionError as problem:
                 self._vitals.count("refused_pictures")
-                self._note(camera, str(problem))
+                self.note(camera, str(problem))
         if not images:
             self._vitals.count("refused")
         return images
@@ -253,7 +202,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
                 return None
             words = moment_words(verdict)
             if words:
-                self._note("stream", words)
+                self.note("stream", words)
             if verdict.reset:
                 self._vitals.count("restarts")
                 stream.reset()
@@ -264,7 +213,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
                 return stream.push(frame)
             except ContractError as problem:
                 # Such as pictures of another size than those that a clip holds already.
-                self._note("stream", f"{problem}: a new try began")
+                self.note("stream", f"{problem}: a new try began")
                 self._vitals.count("restarts")
             stream.reset()
             self._teller.reset()
@@ -272,7 +221,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
                 return stream.push(frame)
             except ContractError as problem:
                 self._vitals.count("refused")
-                self._note("stream", str(problem))
+                self.note("stream", str(problem))
                 return None
 
     def _publish(self, sample: ValueSample, arrived_s: float) -> None:
@@ -303,15 +252,7 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
 
     # Services
 
-    def _reset(self, request: Any, response: Any) -> Any:
-        self._begin_try()
-        response.success, response.message = True, "a new try begins with the next picture"
-        return response
-
-    def _episode(self, message: Any) -> None:
-        self._begin_try()
-
-    def _begin_try(self) -> None:
+    def begin_try(self) -> None:
         self._vitals.count("restarts")
         if self._pairing is not None:
             # What waits for a partner belongs to the try that is over, and must not begin the next.
@@ -363,6 +304,10 @@ class ValueNode(ManagedNode[ValueNodeConfig]):
             round(config.tolerance_ms * MS), round(config.wait_ms * MS), round(config.lost_ms * MS)
         )  # fmt: skip
 
-    def _note(self, where: str, what: str) -> None:
-        self._notes.add(where, what, elapsed_s())
-        self.get_logger().warning(f"{where}: {what}", throttle_duration_sec=5.0)
+
+def told_of(tally: Tally) -> dict[str, Value]:
+    """Return what became of a camera's pictures."""
+    return {
+        "received": tally.seen, "used": tally.used, "unused": tally.unused, "late": tally.late,
+        "missed": tally.missed,
+    }  # fmt: skip

@@ -24,15 +24,14 @@ class PreGateOptions:
 
     enable: bool = option(True, "leave out windows in which no pixels change")
     resize_shorter: int = option(
-        128, "shorter side of the grey pictures that are compared; 0: as they are",
-        low=0, high=4096,
-    )  # fmt: skip
+        128, "shorter side of the pictures whose pixels are compared", low=0, high=4096
+    )
     pixel_diff_thr: float = option(
-        0.01, "change of a pixel, in shares of white, from which it counts as active",
+        0.01, "change of a pixel, in shares of white, from which it is active",
         low=0.0, high=1.0, live=True,
     )  # fmt: skip
     mad_thr: float = option(
-        0.003, "mean change below which a window is still", low=0.0, high=1.0, live=True
+        0.003, "mean change below which pixels are still", low=0.0, high=1.0, live=True
     )
     min_active_ratio: float = option(
         0.002, "share of active pixels below which a window is still",
@@ -46,8 +45,7 @@ class MotionGateOptions:
 
     enable: bool = option(True, "leave out windows in which no points move")
     vel_norm_thr: float = option(
-        0.012, "speed, in half pictures per frame, from which a point counts as active; "
-        "also the mean speed below which a window is still",
+        0.012, "speed, in half pictures per frame, from which a point is active",
         low=0.0, high=10.0, live=True,
     )  # fmt: skip
     min_active_ratio: float = option(

@@ -23,13 +23,19 @@ class HysteresisOptions:
     hysteresis_ratio: float = option(
         0.95, "an action ends below threshold times this", low=0.0, high=1.0, live=True
     )
-    up_count: int = option(2, "windows in a row above the threshold that begin an action", low=0)
-    down_count: int = option(2, "windows in a row below it that end an action", low=0)
-    cooldown_windows: int = option(1, "windows after an action before the next may begin", low=0)
-    max_duration_seconds: float = option(
-        2.0, "longest action, seconds; 0: no limit; counts when max_duration_windows is 0", low=0.0
+    up_count: int = option(
+        2, "windows in a row above the threshold that begin an action", low=0, live=True
     )
-    max_duration_windows: int = option(0, "longest action, windows; 0: see above", low=0)
+    down_count: int = option(2, "windows in a row below it that end an action", low=0, live=True)
+    cooldown_windows: int = option(
+        1, "windows after an action before the next may begin", low=0, live=True
+    )
+    max_duration_seconds: float = option(
+        2.0, "longest action, seconds; 0: no limit", low=0.0, live=True
+    )
+    max_duration_windows: int = option(
+        0, "longest action, windows; 0: by seconds", low=0, live=True
+    )
 
     def longest(self, windows_per_second: float) -> int:
         """Return the most windows an action may have; 0: no limit."""

@@ -50,7 +50,7 @@ class StreamOptions:
         0.0, "share of a period that a frame may come early, for uneven cameras", low=0.0, high=0.9
     )
     resize_shorter: int = option(
-        480, "shorter side of the pictures that points are followed in; 0: as they are",
+        480, "shorter side that larger pictures get, for points and clips; 0: all stay as they are",
         low=0, high=10_000,
     )  # fmt: skip
     window: int = option(WINDOW, "frames of a window; 15 replays older outputs", low=2, high=1000)
@@ -68,7 +68,10 @@ class StreamOptions:
     decoder_window_size: int = option(
         480, "picture size that velocities are scaled by with compat reference", low=1
     )
-    compat: Compat = option("off", "reference: numbers of older streams")
+    compat: Compat = option(
+        "off",
+        "reference: windows of 15 frames, every frame of a file, velocities and counts as before",
+    )
 
     @property
     def schedule(self) -> Schedule:

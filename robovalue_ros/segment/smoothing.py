@@ -22,9 +22,7 @@ class SmoothingOptions:
     """How an energy is smoothed."""
 
     enable: bool = option(False, "smooth the energy")
-    method: SmoothingMethod = option(
-        "ema", "ema: exponential average; ma: mean of the last windows"
-    )
+    method: SmoothingMethod = option("ema", "ema: exponential; ma: mean of the last windows")
     alpha: float = option(DEFAULT_ALPHA, "weight of the newest energy in ema", low=0.0, high=1.0)
     window: int = option(3, "how many energies ma averages", low=1, high=100_000)
     use_for_seg: bool = option(True, "cut by the smoothed energy instead of the raw one")

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from robovalue_ros.cli.options import parse
 from robovalue_ros.contracts import tools
-from robovalue_ros.contracts.config import field_specs, from_mapping, option, to_mapping
+from robovalue_ros.contracts.config import (
+    field_specs,
+    from_mapping,
+    option,
+    same_as,
+    to_mapping,
+)
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.data.settings import read_settings
 
@@ -86,6 +92,25 @@ def test_fields_carry_what_ros_parameters_need() -> None:
     )
     assert specs["source"].default is dataclasses.MISSING
     assert all(spec.help for spec in specs.values())
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another tool, which asks for what `Outer` asks for."""
+
+    origin: Path = same_as(Outer, "source", positional=False)
+    inner: Inner = same_as(Outer, "inner")
+    rate: float = same_as(Inner, "rate_hz", default=10.0, help="how often")
+
+
+def test_a_field_can_be_declared_as_another_tool_declares_it() -> None:
+    origin, inner, rate = field_specs(Other)
+    assert origin.default is dataclasses.MISSING
+    assert (origin.help, origin.positional) == ("where from", False)
+    assert inner == dataclasses.replace(field_specs(Outer)[-1], name="inner.rate_hz")
+    assert (rate.default, rate.help, rate.low, rate.high, rate.live) == (
+        10.0, "how often", 1.0, 100.0, True
+    )  # fmt: skip
 
 
 def test_every_tool_explains_every_field() -> None:

@@ -288,7 +288,7 @@ def test_wrong_parameters_are_named(world, tmp_path) -> None:
 def test_parameters_of_the_command_mean_the_same_here() -> None:
     ours = {spec.name: spec for spec in field_specs(SegmenterNodeConfig)}
     said_otherwise = {"target_fps", "threshold", "threshold_mode"}
-    unused = {"segment", "resample", "warmup_seconds"}
+    unused = {"segment", "resample"}
     for group in (CutOptions, GateOptions):
         for spec in field_specs(group):
             if spec.name in said_otherwise | unused:

@@ -26,7 +26,7 @@ class TracksOptions:
         "cells", "cells: over the whole picture; reference: the points of older training data"
     )
     resize_shorter: int = option(
-        480, "shorter side of the pictures that points are followed in; 0: as they are",
+        480, "shorter side that larger pictures get, for the points; 0: all stay as they are",
         low=0, high=10_000,
     )  # fmt: skip
     target_fps: float = option(

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from robovalue_ros.backends.trackers.choice import TrackerChoice
-from robovalue_ros.contracts.config import option
+from robovalue_ros.contracts.config import option, same_as
 from robovalue_ros.contracts.tools import ReadOptions
 from robovalue_ros.segment.energy import EnergyMode, EnergySource
 from robovalue_ros.segment.gates import MotionGateOptions, PreGateOptions
-from robovalue_ros.segment.grid import TRACKS
 from robovalue_ros.segment.hysteresis import HysteresisOptions
 from robovalue_ros.segment.options import (
     Compat,
@@ -21,8 +20,8 @@ from robovalue_ros.segment.options import (
     StreamOptions,
 )
 from robovalue_ros.segment.selection import Align, SelectionOptions
-from robovalue_ros.segment.smoothing import DEFAULT_ALPHA, SmoothingMethod, SmoothingOptions
-from robovalue_ros.segment.windows import REFERENCE_WINDOW, STRIDE, WINDOW
+from robovalue_ros.segment.smoothing import SmoothingMethod, SmoothingOptions
+from robovalue_ros.segment.windows import REFERENCE_WINDOW, WINDOW
 
 Kind = Literal["auto", "camera", "file", "rtsp", "folder", "dataset"]
 ThresholdMode = Literal["fixed", "report", "auto"]
@@ -49,38 +48,22 @@ class InputOptions:
 
 
 @dataclass(frozen=True)
-class CutOptions:
-    """How frames become windows, energies and actions."""
+class ActionOptions:
+    """How frames become windows, energies and actions, at every door."""
 
-    segment: bool = option(True, "cut into actions; off: only energies are written")
-    target_fps: float = option(
-        20.0, "frames per second that are looked at; 0: all", low=0.0, high=1000.0
-    )
-    resample: Resampling = option(
-        "slots", "slots: target_fps by the frames' stamps; native: every frame, whatever its time"
-    )
-    resize_shorter: int = option(
-        480, "shorter side of the pictures that points are followed in and clips have; 0: as is",
-        low=0, high=10_000,
-    )  # fmt: skip
-    window: int = option(WINDOW, "frames of a window; 15 replays older outputs", low=2, high=1000)
-    stride: int = option(STRIDE, "frames from one window to the next", low=1, high=1000)
-    num_tracks: int = option(TRACKS, "points that are followed", low=1, high=1_000_000)
-    grid: GridKind = option(
-        "cells", "cells: over the whole picture; reference: the points of older training data"
-    )
-    energy_source: EnergySource = option(
-        "velocity", "velocity needs no tokenizer; quantized and prequant are of its tokens"
-    )
-    energy_mode: EnergyMode = option(
-        "token_diff_l2_mean",
-        "mean length of tokens (l2_mean) or of the steps between them; velocity ignores it",
-    )
-    smooth: bool = option(False, "smooth the energy")
-    smooth_method: SmoothingMethod = option("ema", "ema: exponential; ma: mean of the last windows")
-    alpha: float = option(DEFAULT_ALPHA, "weight of the newest energy in ema", low=0.0, high=1.0)
-    smooth_window: int = option(3, "how many energies ma averages", low=1, high=100_000)
-    use_for_seg: bool = option(True, "cut by the smoothed energy instead of the raw one")
+    target_fps: float = same_as(StreamOptions, "target_fps")
+    resize_shorter: int = same_as(StreamOptions, "resize_shorter")
+    window: int = same_as(StreamOptions, "window")
+    stride: int = same_as(StreamOptions, "stride")
+    num_tracks: int = same_as(StreamOptions, "num_tracks")
+    grid: GridKind = same_as(StreamOptions, "grid")
+    energy_source: EnergySource = same_as(EnergyOptions, "source")
+    energy_mode: EnergyMode = same_as(EnergyOptions, "mode")
+    smooth: bool = same_as(SmoothingOptions, "enable")
+    smooth_method: SmoothingMethod = same_as(SmoothingOptions, "method")
+    alpha: float = same_as(SmoothingOptions, "alpha")
+    smooth_window: int = same_as(SmoothingOptions, "window")
+    use_for_seg: bool = same_as(SmoothingOptions, "use_for_seg")
     threshold_mode: ThresholdMode = option(
         "fixed",
         "fixed: --threshold; report: a number of a report; auto: what parts motion from stillness "
@@ -94,56 +77,42 @@ class CutOptions:
     warmup_seconds: float = option(
         20.0, "how long a live source is only watched with threshold auto", low=1.0, high=86_400.0
     )
-    hysteresis_ratio: float = option(
-        0.95, "an action ends below threshold times this", low=0.0, high=1.0
-    )
-    up_count: int = option(2, "windows in a row above the threshold that begin an action", low=0)
-    down_count: int = option(2, "windows in a row below it that end an action", low=0)
-    cooldown_windows: int = option(1, "windows after an action before the next may begin", low=0)
-    max_duration_seconds: float = option(2.0, "longest action, seconds; 0: no limit", low=0.0)
-    max_duration_windows: int = option(0, "longest action, windows; 0: by seconds", low=0)
-    min_len_windows: int = option(2, "actions of fewer windows are left out; at least 3", low=0)
-    align: Align = option("center", "which frame of its first window an action begins at")
-    export_codes: bool = option(True, "give actions the motion codes of their windows")
-    codes_min_overlap_ratio: float = option(
-        0.25, "share of a window that must lie in the action for its codes to count",
-        low=0.0, high=1.0,
-    )  # fmt: skip
-    min_codes_windows: int = option(2, "actions with fewer windows with codes are left out", low=0)
-    allow_overlap: bool = option(
-        True, "keep the codes of windows that overlap; false: only of windows that do not"
-    )
-    decoder_window_size: int = option(
-        480, "picture size that velocities are scaled by with compat reference", low=1
-    )
-    compat: Compat = option(
-        "off",
-        "reference: windows of 15 frames, every frame of a file, velocities and counts as before",
-    )
+    hysteresis_ratio: float = same_as(HysteresisOptions, "hysteresis_ratio")
+    up_count: int = same_as(HysteresisOptions, "up_count")
+    down_count: int = same_as(HysteresisOptions, "down_count")
+    cooldown_windows: int = same_as(HysteresisOptions, "cooldown_windows")
+    max_duration_seconds: float = same_as(HysteresisOptions, "max_duration_seconds")
+    max_duration_windows: int = same_as(HysteresisOptions, "max_duration_windows")
+    min_len_windows: int = same_as(SelectionOptions, "min_len_windows")
+    align: Align = same_as(SelectionOptions, "align")
+    export_codes: bool = same_as(SelectionOptions, "export_codes")
+    codes_min_overlap_ratio: float = same_as(SelectionOptions, "codes_min_overlap_ratio")
+    min_codes_windows: int = same_as(SelectionOptions, "min_codes_windows")
+    allow_overlap: bool = same_as(SelectionOptions, "allow_overlap")
+    decoder_window_size: int = same_as(StreamOptions, "decoder_window_size")
+    compat: Compat = same_as(StreamOptions, "compat")
+
+
+@dataclass(frozen=True)
+class CutOptions(ActionOptions):
+    """How the frames of a source become actions."""
+
+    segment: bool = option(True, "cut into actions; off: only energies are written")
+    resample: Resampling = same_as(StreamOptions, "resample")
 
 
 @dataclass(frozen=True)
 class GateOptions:
     """What still windows are spared."""
 
-    pre_gate: bool = option(True, "leave out windows in which no pixels change")
-    pre_gate_resize: int = option(
-        128, "shorter side of the pictures whose pixels are compared", low=0, high=4096
-    )
-    pixel_diff_thr: float = option(
-        0.01, "change of a pixel, in shares of white, from which it is active", low=0.0, high=1.0
-    )
-    mad_thr: float = option(0.003, "mean change below which pixels are still", low=0.0, high=1.0)
-    pre_gate_active: float = option(
-        0.002, "share of active pixels below which a window is still", low=0.0, high=1.0
-    )
-    motion_gate: bool = option(True, "leave out windows in which no points move")
-    vel_norm_thr: float = option(
-        0.012, "speed, in half pictures per frame, from which a point is active", low=0.0, high=10.0
-    )
-    motion_gate_active: float = option(
-        0.01, "share of active points below which a window is still", low=0.0, high=1.0
-    )
+    pre_gate: bool = same_as(PreGateOptions, "enable")
+    pre_gate_resize: int = same_as(PreGateOptions, "resize_shorter")
+    pixel_diff_thr: float = same_as(PreGateOptions, "pixel_diff_thr")
+    mad_thr: float = same_as(PreGateOptions, "mad_thr")
+    pre_gate_active: float = same_as(PreGateOptions, "min_active_ratio")
+    motion_gate: bool = same_as(MotionGateOptions, "enable")
+    vel_norm_thr: float = same_as(MotionGateOptions, "vel_norm_thr")
+    motion_gate_active: float = same_as(MotionGateOptions, "min_active_ratio")
 
 
 @dataclass(frozen=True)

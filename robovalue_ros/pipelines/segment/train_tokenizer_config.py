@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from robovalue_ros.contracts.config import option
+from robovalue_ros.contracts.config import option, same_as
 from robovalue_ros.segment.gates import MotionGateOptions
 from robovalue_ros.segment.tokenizer.config import Attention, LossConfig, TokenizerConfig
 from robovalue_ros.training.options import LoopConfig
@@ -17,31 +16,19 @@ Interpolation = Literal["linear", "cubic"]
 StillWindows = Literal["drop", "keep"]
 
 
-def _as_built(name: str) -> Any:
-    """Declare an option that the network has under the same name."""
-    known = {item.name: item for item in dataclasses.fields(TokenizerConfig)}[name]
-    return dataclasses.field(default=known.default, metadata=known.metadata)
-
-
-def _as_gated(name: str) -> Any:
-    """Declare an option that the stream's motion gate has under the same name."""
-    known = {item.name: item for item in dataclasses.fields(MotionGateOptions)}[name]
-    return dataclasses.field(default=known.default, metadata={**known.metadata, "live": False})
-
-
 @dataclass(frozen=True)
 class NetworkOptions:
     """The shape of a new network; what its data decides is not asked."""
 
-    codebook_size: int = _as_built("codebook_size")
-    hidden_dim: int = _as_built("hidden_dim")
-    num_heads: int = _as_built("num_heads")
-    num_layers: int = _as_built("num_layers")
-    dropout: float = _as_built("dropout")
-    per_view: bool = _as_built("per_view")
-    attention: Attention = _as_built("attention")
-    z_noise_std: float = _as_built("z_noise_std")
-    decoder_pos_scale: float = _as_built("decoder_pos_scale")
+    codebook_size: int = same_as(TokenizerConfig, "codebook_size")
+    hidden_dim: int = same_as(TokenizerConfig, "hidden_dim")
+    num_heads: int = same_as(TokenizerConfig, "num_heads")
+    num_layers: int = same_as(TokenizerConfig, "num_layers")
+    dropout: float = same_as(TokenizerConfig, "dropout")
+    per_view: bool = same_as(TokenizerConfig, "per_view")
+    attention: Attention = same_as(TokenizerConfig, "attention")
+    z_noise_std: float = same_as(TokenizerConfig, "z_noise_std")
+    decoder_pos_scale: float = same_as(TokenizerConfig, "decoder_pos_scale")
 
 
 @dataclass(frozen=True)
@@ -58,8 +45,8 @@ class WindowOptions:
     still_windows: StillWindows = option(
         "drop", "drop: windows that the stream's motion gate would drop are not learned"
     )
-    vel_norm_thr: float = _as_gated("vel_norm_thr")
-    min_active_ratio: float = _as_gated("min_active_ratio")
+    vel_norm_thr: float = same_as(MotionGateOptions, "vel_norm_thr")
+    min_active_ratio: float = same_as(MotionGateOptions, "min_active_ratio")
     compat: Compat = option("off", "reference: lost points are at pixel 0, as in older trainings")
 
 
