@@ -30,7 +30,7 @@ def change_points(states_TD: Array, runs: Runs, stages: int, delta: int, min_gap
     if wanted <= 0:
         return found
     scores = jump_scores(states_TD, runs, delta)
-    peaks = local_peaks(scores, runs, quantiles(scores, runs, JUMP_QUANTILE))
+    peaks = local_peaks(scores, runs, quantiles(scores, runs, [JUMP_QUANTILE])[0])
     run, at = runs.run[peaks], runs.at[peaks]
     kept = strongest(at, scores[peaks], min_gap, run, wanted)
     run, at = run[kept], at[kept]

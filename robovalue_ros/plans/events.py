@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from robovalue_ros.plans.peaks import local_peaks, strongest
 from robovalue_ros.plans.ragged import Floats, Ints, Runs, lagged, largest, quantiles
 
 FAR = np.iinfo(np.int64).max
+BEND = 0.6745 * math.sqrt(6.0)  # middle size of a second difference of noise of deviation 1
 CELLS = 4_000_000  # entries of windows that are sorted at once
 
 
@@ -100,7 +102,7 @@ def _older_events(opening: Floats, runs: Runs, options: PlanOptions) -> Events:
     deltas = options.gripper_delta1, options.gripper_delta2
     smooth = median_smoothed(opening, runs, options.gripper_smooth_window)
     change = changes(smooth, runs, deltas)
-    level = quantiles(change, runs, options.gripper_quantile_q, max(0, *deltas))
+    level = quantiles(change, runs, [options.gripper_quantile_q], max(0, *deltas))[0]
     peaks = local_peaks(change, runs, level)
     run, at = runs.run[peaks], runs.at[peaks]
     kept = strongest(at, change[peaks], options.gripper_min_gap, run)
@@ -110,24 +112,39 @@ def _older_events(opening: Floats, runs: Runs, options: PlanOptions) -> Events:
 def _gripper_events(opening: Floats, runs: Runs, options: PlanOptions) -> tuple[Ints, Ints, Floats]:
     """Return series, place and strength of one gripper's events.
 
-    An event is a peak of the change within either delta that stands out from the steps of single
-    frames: from their quantile and from their usual size. So a clean step, whose change is a
-    plateau as long as the delta, does not hide itself. It is dated where it is steepest.
+    An event is a peak of the change within either delta, above its quantile and above the noise. A
+    clean step is a plateau as long as the longer delta, so the quantile leaves room for that many
+    frames of each event; counted in single frames, such steps would hide themselves. An event is
+    dated where it is steepest.
     """
     smooth = median_smoothed(opening, runs, options.gripper_smooth_window)
     deltas = [delta for delta in (options.gripper_delta1, options.gripper_delta2) if delta > 0]
     if not deltas:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    longest = max(deltas)
     change, steps = changes(smooth, runs, tuple(deltas)), changes(smooth, runs, (1,))
-    level = quantiles(steps, runs, options.gripper_quantile_q, 1)
-    usual = quantiles(steps, runs, 0.5, 1)
-    level = np.maximum(level, options.gripper_noise_ratio * usual)
-    peaks = local_peaks(change, runs, level)
+    q = max(0.0, 1.0 - longest * (1.0 - options.gripper_quantile_q))
+    level = quantiles(change, runs, [q], longest)[0]
+    level = np.maximum(level, options.gripper_noise_ratio * noise(opening, runs))
+    # Demonstrations often end with the gripper that opens.
+    peaks = local_peaks(change, runs, level, ends=True)
     kept = strongest(runs.at[peaks], change[peaks], options.gripper_min_gap, runs.run[peaks])
     peaks = peaks[kept]
     strength = change[peaks] / np.maximum(largest(change, runs), 1e-300)[runs.run[peaks]]
-    steepest = _steepest(steps, peaks, runs, max(deltas))
+    steepest = _steepest(steps, peaks, runs, longest)
     return runs.run[peaks], runs.at[steepest], strength
+
+
+def noise(values: Floats, runs: Runs) -> Floats:
+    """Return the deviation (E,) of what is random from entry to entry, also where values move.
+
+    From the middle one of the second differences, which even motion leaves at 0.
+    """
+    bends = np.zeros_like(values)
+    if len(values) > 2:
+        bends[2:] = np.abs(values[2:] - 2.0 * values[1:-1] + values[:-2])
+        bends[runs.at < 2] = 0.0
+    return quantiles(bends, runs, [0.5], 2)[0] / BEND
 
 
 def _steepest(steps: Floats, peaks: Ints, runs: Runs, delta: int) -> Ints:

@@ -59,7 +59,7 @@ class PlanOptions:
     gripper_quantile_q: float = option(0.95, "share of changes below an event", low=0.0, high=1.0)
     gripper_min_gap: int = option(10, "least frames between events", low=0, high=10_000)
     gripper_noise_ratio: float = option(
-        8.0, "times the usual change of a dimension that an event must reach; 0: any", low=0.0
+        6.0, "times its noise that a gripper must move for an event; 0: any", low=0.0
     )
     gripper_event_mode: EventMode = option("soft_exp", "weights fall off, or end at a distance")
     gripper_sigma: float = option(10.0, "frames over which soft_exp falls off", low=0.0)

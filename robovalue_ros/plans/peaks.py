@@ -8,20 +8,17 @@ from scipy.signal import find_peaks
 from robovalue_ros.plans.ragged import Floats, Ints, Runs
 
 
-def local_peaks(values: Floats, runs: Runs, above: Floats) -> Ints:
+def local_peaks(values: Floats, runs: Runs, above: Floats, ends: bool = False) -> Ints:
     """Return where values (n,) are peaks higher than `above` (E,) of their series.
 
     A peak is not lower than the entry before and higher than the one after, so the last entry of a
-    plateau; never the first or last entry of a series.
+    plateau; never the first entry of a series, and the last one only with ends.
     """
-    if len(values) < 3:
-        return np.empty(0, np.int64)
-    middle = values[1:-1]
-    peak = (middle >= values[:-2]) & (middle > values[2:])
-    peak &= middle > above[runs.run[1:-1]]
-    at = runs.at[1:-1]
-    peak &= (at >= 1) & (at <= runs.counts[runs.run[1:-1]] - 2)
-    return np.flatnonzero(peak) + 1
+    before, after = np.full_like(values, np.inf), np.full_like(values, np.inf)
+    before[1:], after[:-1] = values[:-1], values[1:]
+    before[runs.at == 0] = np.inf
+    after[runs.at == runs.counts[runs.run] - 1] = -np.inf if ends else np.inf
+    return np.flatnonzero((values >= before) & (values > after) & (values > above[runs.run]))
 
 
 def strongest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+SPARSE = 4  # a table of series with more cells than this many per entry is not worth it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,28 +47,45 @@ def spans(starts: Ints, counts: Ints) -> Ints:
     return found
 
 
-def quantiles(values: Floats, runs: Runs, q: float, skip: int = 0) -> Floats:
-    """Return the q-quantile (E,) of each series, between the two nearest entries; 0 where none.
+def quantiles(values: Floats, runs: Runs, q: Sequence[float], skip: int = 0) -> list[Floats]:
+    """Return quantiles (E,) of each series, between the two nearest entries; 0 where it has none.
 
-    skip: entries left out at the beginning of each series that has more than these.
+    q: which, in 0..1. skip: entries left out at the beginning of each series that has more.
     """
     left_out = np.where(runs.counts > skip, skip, 0)
     counts = runs.counts - left_out
-    key = np.where(runs.at < left_out[runs.run], -np.inf, values)
-    ordered = values[np.lexsort((key, runs.run))]
-    found = np.zeros(len(runs))
-    some = counts > 0
-    place = (counts[some] - 1) * q
-    low = np.floor(place)
-    share = place - low
+    if skip:
+        values = np.where(runs.at < left_out[runs.run], -np.inf, values)
+    ordered = _ordered(values, runs)
+    some = np.flatnonzero(counts > 0)
     first = (runs.starts + left_out)[some]
-    below = ordered[first + low.astype(np.int64)]
-    above = ordered[first + np.ceil(place).astype(np.int64)]
-    # From the nearer side, so that equal neighbours give exactly themselves.
-    found[some] = np.where(
-        share < 0.5, below + (above - below) * share, above - (above - below) * (1.0 - share)
-    )
+    found = []
+    for share in q:
+        place = (counts[some] - 1) * share
+        low = np.floor(place)
+        rest = place - low
+        below = ordered[first + low.astype(np.int64)]
+        above = ordered[first + np.ceil(place).astype(np.int64)]
+        between = np.zeros(len(runs))
+        # From the nearer side, as numpy does, so that equal neighbours give exactly themselves.
+        between[some] = np.where(
+            rest < 0.5, below + (above - below) * rest, above - (above - below) * (1.0 - rest)
+        )
+        found.append(between)
     return found
+
+
+def _ordered(values: Floats, runs: Runs) -> Floats:
+    """Return each series in ascending order."""
+    longest = int(runs.counts.max(initial=0))
+    if longest * len(runs) > SPARSE * len(values):
+        uneven: Floats = values[np.lexsort((values, runs.run))]
+        return uneven
+    table = np.full((len(runs), longest), np.inf)
+    table[runs.run, runs.at] = values
+    table.sort(axis=1)
+    ordered: Floats = table[runs.run, runs.at]
+    return ordered
 
 
 def lagged(values: NDArray[Any], runs: Runs, lag: int) -> NDArray[Any]:
