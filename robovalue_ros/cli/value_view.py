@@ -42,6 +42,7 @@ def run(words: Sequence[str]) -> int:
         shown = open_view(
             config.cache_dir, reader, config.hdf5_path, episode=config.episode, curve=config.curve,
             threshold=config.value_threshold, lookahead=config.lookahead,
+            segments=config.segments,
         )  # fmt: skip
         try:
             if window:

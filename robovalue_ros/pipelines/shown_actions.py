@@ -33,9 +33,14 @@ class ActionLists:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._files = _listed(path)
         self._unused = set(self._files)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the videos that have a list."""
+        return tuple(self._files)
 
     def of(
         self, names: Iterable[str], cameras: Sequence[str], findings: list[Finding]
@@ -65,7 +70,7 @@ class ActionLists:
         text = f"lists of actions that belong to no episode: {', '.join(names[:NAMED])}{more}"
         none = len(names) == len(self._files)
         advice = "A list is called like its episode, or like that and the camera."
-        return [Finding("warning" if none else "note", str(self._path), text, advice)]
+        return [Finding("warning" if none else "note", str(self.path), text, advice)]
 
 
 def action_bands(listed: SegmentsFile, stamps_s: NDArray[np.float64]) -> tuple[Band, ...]:
@@ -89,6 +94,18 @@ def action_bands(listed: SegmentsFile, stamps_s: NDArray[np.float64]) -> tuple[B
             label = span.label.replace("_", " ").replace("segment", "action")
             bands.append(Band(start, stop, label, "action", LANE))
     return tuple(bands)
+
+
+def action_frames(
+    listed: SegmentsFile, stamps_s: NDArray[np.float64]
+) -> tuple[tuple[int, int, str], ...]:
+    """Return actions as frames [first, stop) with their labels; one between two frames is none."""
+    found = []
+    for band in action_bands(listed, stamps_s):
+        first, stop = np.searchsorted(stamps_s, (band.start_s, band.stop_s)).tolist()
+        if first < stop:
+            found.append((first, stop, band.label))
+    return tuple(found)
 
 
 def _listed(path: Path) -> dict[str, Path]:

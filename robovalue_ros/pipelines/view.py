@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from robovalue_ros.contracts.errors import ConfigError, DataError, nearest
 from robovalue_ros.contracts.frames import FrameSource, Image
 from robovalue_ros.contracts.ports import EpisodeReader
 from robovalue_ros.contracts.progress import Progress, SilentProgress
-from robovalue_ros.contracts.types import Episode
+from robovalue_ros.contracts.types import Episode, Finding
 from robovalue_ros.data.atomic import write_bytes
 from robovalue_ros.data.value_store.causal import (
     CAUSAL_FOLDER,
@@ -26,8 +26,9 @@ from robovalue_ros.data.value_store.naming import VALUES_FOLDER
 from robovalue_ros.data.value_store.rows import ROWS_FILE, SCORING, Row, read_rows
 from robovalue_ros.data.video import encode_video
 from robovalue_ros.pipelines.results import THERE, file_name_of
+from robovalue_ros.pipelines.shown_actions import ActionLists, action_frames
 from robovalue_ros.pipelines.view_config import CurveChoice
-from robovalue_ros.report.view.model import EpisodeView, ViewCurve
+from robovalue_ros.report.view.model import EpisodeView, ViewAction, ViewCurve
 from robovalue_ros.report.view.painter import Painter
 from robovalue_ros.report.view.still import draw_still, strip_frames
 
@@ -62,12 +63,15 @@ def open_view(
     curve: CurveChoice = "both",
     threshold: float | None = None,
     lookahead: int = 0,
+    segments: Path | None = None,
 ) -> Shown:
     """Find the values of a recording in a results folder and open its frames.
 
     path: the file or data set that `reader` reads. episode: which one of it, where it holds
-    several. Raises DataError or ConfigError that names what is there instead.
+    several. segments: where its actions are listed, which then stand below the curves. Raises
+    DataError or ConfigError that names what is there instead.
     """
+    lists = None if segments is None else ActionLists(segments)
     ids = reader.episode_ids()
     names = _names(out, path.resolve())
     chosen, name = _chosen(names, ids, path, episode, out)
@@ -75,6 +79,8 @@ def open_view(
     opened = reader.open(chosen)
     try:
         view = _view(name, opened, hindsight, causal, curve, threshold, lookahead)
+        if lists is not None:
+            view = replace(view, actions=_actions(lists, opened, [path.stem, chosen, name]))
     except (DataError, ConfigError):
         opened.close()
         raise
@@ -146,6 +152,20 @@ def _or_none(source: FrameSource, frame: int) -> Image | None:
 def _or_grey(source: FrameSource, frame: int) -> Image:
     image = _or_none(source, frame)
     return np.full((*source.shape, 3), 208, np.uint8) if image is None else image
+
+
+def _actions(lists: ActionLists, episode: Episode, names: Sequence[str]) -> tuple[ViewAction, ...]:
+    findings: list[Finding] = []
+    listed = lists.of(names, list(episode.cameras), findings)
+    if listed is None and findings:
+        raise DataError(lists.path, findings[0].found, "a list of actions")
+    if listed is None:
+        raise DataError(
+            lists.path, f"lists no actions of {episode.id}", "a list of this name",
+            nearest(names[-1], lists.names),
+        )  # fmt: skip
+    stamps_s = (episode.stamps_ns - episode.stamps_ns[0]) / 1e9
+    return tuple(ViewAction(*one) for one in action_frames(listed, stamps_s))
 
 
 def _names(out: Path, path: Path) -> dict[str, str]:

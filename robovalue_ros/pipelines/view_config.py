@@ -38,6 +38,9 @@ class ViewConfig:
     cache_dir: Path = option(..., "folder that robovalue value estimate wrote")
     episode: str | None = option(None, "which episode of a data set that holds several")
     curve: CurveChoice = option("both", "which curves; both: as many as there are")
+    segments: Path | None = option(
+        None, "what robovalue segment stream wrote, or a list of actions: a row below the curves"
+    )
     value_threshold: float | None = option(
         None, "values below are drawn red, others green", low=0.0, high=1.0
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from robovalue_ros.cli.main import main
 from robovalue_ros.contracts.errors import ConfigError, DataError
 from robovalue_ros.pipelines.view import open_view, write_still
 from robovalue_ros.report.view.painter import Painter
-from robovalue_ros.report.view.panel import ABOVE, BELOW
+from robovalue_ros.report.view.panel import ABOVE, ACTION_COLOUR, BELOW
 from robovalue_ros.wiring import open_reader
 
 LENGTH, FIRST, LAST = 40, 4, 33
+RATE = 50.0  # of recordings that do not tell their rate
 
 
 def view(scene: Any, *words: str) -> int:
@@ -93,6 +95,76 @@ def test_video_shows_every_frame_with_its_own_picture(
         assert abs(middle[1] - makers.shade(FIRST + t)) <= 6, t
 
 
+def listed(folder: Path, name: str, spans: list[tuple[int, int]]) -> Path:
+    """Write a list of actions, told as frames [first, stop)."""
+    file = folder / name / "segmented_videos" / f"{name}_segments.json"
+    file.parent.mkdir(parents=True)
+    segments = [
+        {"start_sec": a / RATE, "end_sec": b / RATE, "label": f"segment_{n}"}
+        for n, (a, b) in enumerate(spans)
+    ]
+    content = {"video": name, "segments": segments, "fps": RATE}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
+
+
+def test_actions_stand_below_the_curve_at_their_frames(
+    scene: Any, makers: Any, tmp_path: Path
+) -> None:
+    found = tmp_path / "segments"
+    listed(found, "episode_0_cam_high", [(2, 10), (10, 20), (24, 24), (30, 90)])
+    shown = opened(scene, segments=found)
+    actions = [(one.first, one.stop, one.label) for one in shown.view.actions]
+    assert actions == [(2, 10, "action 0"), (10, 20, "action 1"), (30, LENGTH, "action 3")]
+    assert shown.view.action_at(19).label == "action 1" and shown.view.action_at(20) is None
+    assert opened(scene).view.actions is None
+    stills = {}
+    for name, words in {"with": ["--segments", str(found)], "without": []}.items():
+        assert view(scene, *words, "--out-png", str(tmp_path / f"{name}.png")) == 0
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            stills[name] = np.asarray(picture.convert("RGB"))
+    assert len(stills["with"]) > len(stills["without"])
+    half = len(stills["with"]) // 2
+    strong = "#ac449c"  # nine tenths of the colour on the grey of the row
+    assert has_colour(stills["with"][half:], strong, 200)
+    assert not has_colour(stills["without"], strong)
+
+
+def test_the_moving_view_names_the_action_under_its_marker(scene: Any, tmp_path: Path) -> None:
+    listed(tmp_path, "episode_0", [(0, 10), (20, 30)])
+    shown = opened(scene, segments=tmp_path)
+    painter = Painter(shown.view, shown.shapes)
+    images = [source.read(0) for source in shown.sources]
+    left, top, width, height = painter._readout
+    read = {
+        frame: painter.paint(frame, images)[top : top + height, left : left + width]
+        for frame in (5, 15, 25)
+    }
+    assert has_colour(read[5], ACTION_COLOUR) and has_colour(read[25], ACTION_COLOUR)
+    assert not has_colour(read[15], ACTION_COLOUR)
+    # What is yet to come is pale.
+    early, late = painter.paint(FIRST, images), painter.paint(LENGTH - 1, images)
+    row = (slice(-120, None), slice(painter.column(22), painter.column(28)))
+    assert late[row].astype(int).sum() < early[row].astype(int).sum()
+
+
+def test_lists_that_do_not_fit_are_told(
+    scene: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = listed(tmp_path, "episode_00", [(0, 10)])
+    words = ["--no-gui", "--out-png", str(tmp_path / "x.png"), "--segments"]
+    assert view(scene, *words, str(tmp_path)) == 2
+    assert "lists no actions of episode_0" in (told := capsys.readouterr().err)
+    assert "Did you mean 'episode_00'" in told
+    damaged = listed(tmp_path / "more", "episode_0", [])
+    damaged.write_text("{", encoding="utf-8")
+    assert view(scene, *words, str(damaged)) == 2
+    assert "is no JSON" in capsys.readouterr().err
+    assert view(scene, *words, str(tmp_path / "nothing")) == 2
+    assert "lists of segments" in capsys.readouterr().err
+    assert other.is_file() and not (tmp_path / "x.png").exists()
+
+
 def test_causal_curve_covers_the_whole_recording(scene: Any, tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     assert view(scene, "--curve", "causal", "--out-video", str(target)) == 0
@@ -133,8 +205,6 @@ def test_a_data_set_needs_the_name_of_an_episode(makers: Any, tmp_path: Path) ->
     lines = (tmp_path / "out" / "hdf5_to_vjepa_value_map.jsonl").read_text().splitlines()
     reader = open_reader(tmp_path / "data")
     ids = reader.episode_ids()
-    import json
-
     rows = [json.loads(line) for line in lines]
     for row, name in zip(rows, ids, strict=True):
         row |= {"data": str((tmp_path / "data").resolve()), "episode": name}

@@ -48,6 +48,18 @@ class ViewCurve:
         return ViewCurve(self.kind, later, self.first) if len(later) else None
 
 
+@dataclass(frozen=True, slots=True)
+class ViewAction:
+    """What the segmenter took for one action: raw frames [first, stop)."""
+
+    first: int
+    stop: int
+    label: str
+
+    def __post_init__(self) -> None:
+        require(0 <= self.first < self.stop, "frames", "at least one", f"{self.first}..{self.stop}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EpisodeView:
     """One episode as it is shown.
@@ -55,6 +67,7 @@ class EpisodeView:
     first, stop: raw frames [first, stop) that are shown. origin: raw frame that is called 0.
     curves: the first one is the main one. flags: name -> (stop - first,) bool. threshold: values
     below are red, others green. lookahead: a dashed curve tells the value so many frames later.
+    actions: in order; None where nobody asked for them, which leaves their row out.
     """
 
     task: str
@@ -68,6 +81,7 @@ class EpisodeView:
     flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     threshold: float | None = None
     lookahead: int = 0
+    actions: tuple[ViewAction, ...] | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.first < self.stop, "frames", "at least one", f"{self.first}..{self.stop}")
@@ -86,6 +100,16 @@ class EpisodeView:
     def raised(self) -> tuple[str, ...]:
         """Flags that are ever raised."""
         return tuple(name for name, flag in self.flags.items() if flag.any())
+
+    @property
+    def rows(self) -> int:
+        """How many rows stand below the curves: one of actions, one for each raised flag."""
+        return len(self.raised) + (self.actions is not None)
+
+    def action_at(self, frame: int) -> ViewAction | None:
+        """Return the action that a raw frame belongs to, None at rest."""
+        found = (one for one in self.actions or () if one.first <= frame < one.stop)
+        return next(found, None)
 
     def clamp(self, frame: int) -> int:
         """Return the raw frame that is shown nearest to `frame`."""

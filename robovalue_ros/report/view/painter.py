@@ -17,6 +17,7 @@ from robovalue_ros.report.canvas import INK, SOFT
 from robovalue_ros.report.view.model import EpisodeView
 from robovalue_ros.report.view.panel import (
     ABOVE,
+    ACTION_COLOUR,
     BELOW,
     COLOURS,
     FLAG_COLOURS,
@@ -27,7 +28,7 @@ from robovalue_ros.report.view.panel import (
     draw_panel,
     panel_height,
 )
-from robovalue_ros.report.view.sheet import Sheet
+from robovalue_ros.report.view.sheet import Sheet, shortened
 
 PICTURE_PX = 360
 READOUT_PX = 210
@@ -177,6 +178,11 @@ class Painter:
                 colour = ABOVE if value >= view.threshold else BELOW
             pen.text((0, y + 16 * step), text, colour, font=large)
             y += 72 * step
+        action = view.action_at(frame)
+        if action is not None:
+            # No more than there is room for beside the pictures.
+            pen.text((0, y), f"■ {shortened(action.label, 20)}", ACTION_COLOUR, font=small)
+            y += 21 * step
         for name in view.raised:
             if view.flags[name][frame - view.first]:
                 pen.text((0, y), f"■ {name}", FLAG_COLOURS.get(name, SOFT), font=small)

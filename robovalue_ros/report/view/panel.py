@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robovalue_ros.report.canvas import INK, LINE, SOFT
+from robovalue_ros.report.canvas import INK, LINE, SOFT, plain
 from robovalue_ros.report.view.model import KINDS, OUTCOMES, CurveKind, EpisodeView, ViewCurve, runs
 from robovalue_ros.report.view.sheet import Sheet, points, shortened
 
@@ -19,6 +19,7 @@ OUTCOME_MARKS = {True: "●", False: "▲", None: "○"}
 FLAG_COLOURS = {
     "stall": "#77808c", "regression": "#c2261b", "unknown": "#7b4fb3", "declared": "#137a50",
 }  # fmt: skip
+ACTION_COLOUR = "#a3308a"
 LEFT, RIGHT = 84, 26
 HEAD_PX, LEGEND_PX, LANE_PX, AXIS_PX = 72, 30, 17, 46
 FADED = 0.28
@@ -37,13 +38,13 @@ def draw_head(sheet: Sheet, view: EpisodeView) -> None:
 
 def panel_height(view: EpisodeView, plot_px: int) -> int:
     """Return the height of legend, curves, lanes and axis together."""
-    return LEGEND_PX + plot_px + LANE_PX * len(view.raised) + AXIS_PX
+    return LEGEND_PX + plot_px + LANE_PX * view.rows + AXIS_PX
 
 
 def draw_panel(
     sheet: Sheet, view: EpisodeView, top: int, plot_px: int, *, faded: bool = False
 ) -> Any:
-    """Draw legend, curves and lanes from `top` down; returns the axes of the curves.
+    """Draw legend, curves, actions and lanes from `top` down; returns the axes of the curves.
 
     faded: pale, for the part of a video that is yet to come.
     """
@@ -67,6 +68,10 @@ def draw_panel(
     )  # fmt: skip
     below = top + LEGEND_PX + plot_px
     last = axes
+    if view.actions is not None:
+        last = sheet.axes(LEFT, below, width, LANE_PX)
+        _actions(last, sheet, view, limits, ink)
+        below += LANE_PX
     for name in view.raised:
         last = sheet.axes(LEFT, below, width, LANE_PX)
         _lane(last, sheet, view, name, limits, ink)
@@ -137,6 +142,31 @@ def _handles(view: EpisodeView) -> list[Any]:
     return found
 
 
+def _actions(
+    axes: Any, sheet: Sheet, view: EpisodeView, limits: tuple[int, int], ink: float
+) -> None:
+    """Draw actions one after the other, neighbours in two strengths so that both are seen."""
+    _row(axes, sheet, "actions", SOFT, limits)
+    axes.axhspan(0.06, 0.94, color=LINE, alpha=0.4, linewidth=0, zorder=0)
+    pixels_per_frame = (sheet.width - LEFT - RIGHT) / max(1, limits[1] - limits[0])
+    for place, action in enumerate(view.actions or ()):
+        left, right = (max(limits[0], min(limits[1], at - view.origin - 0.5))
+                       for at in (action.first, action.stop))  # fmt: skip
+        if left >= right:
+            continue
+        faint = place % 2 == 1
+        axes.broken_barh(
+            [(left, right - left)], (0.06, 0.88), facecolors=ACTION_COLOUR, linewidth=0,
+            alpha=(0.5 if faint else 0.9) * ink,
+        )  # fmt: skip
+        text = shortened(action.label, 40)
+        if (right - left) * pixels_per_frame > 7 * len(text) + 8:
+            axes.text(
+                (left + right) / 2, 0.47, plain(text), color=INK if faint else "#ffffff", alpha=ink,
+                ha="center", va="center", fontsize=points(10), family=sheet.fonts,
+            )  # fmt: skip
+
+
 def _lane(
     axes: Any,
     sheet: Sheet,
@@ -149,13 +179,17 @@ def _lane(
     shift = view.first - view.origin
     spans = [(a + shift - 0.5, b - a) for a, b in runs(view.flags[name])]
     axes.broken_barh(spans, (0.2, 0.6), facecolors=colour, alpha=0.9 * ink, linewidth=0)
+    _row(axes, sheet, name, colour, limits)
+    axes.axhline(0.5, color=LINE, linewidth=0.8, zorder=0)
+
+
+def _row(axes: Any, sheet: Sheet, name: str, colour: str, limits: tuple[int, int]) -> None:
     axes.set_xlim(*limits)
     axes.set_ylim(0, 1)
     axes.set_yticks([0.5], labels=[name])
     _dress(axes, sheet, grid=False)
     axes.tick_params(labelbottom=False)
     axes.tick_params(axis="y", colors=colour, labelsize=points(11))
-    axes.axhline(0.5, color=LINE, linewidth=0.8, zorder=0)
 
 
 def _frame_axis(axes: Any, sheet: Sheet, view: EpisodeView, limits: tuple[int, int]) -> None:
