@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.book import machine_line, print_sheet, updated
 
-TABLES = ("reading", "sim", "matching", "encoder", "value_speed", "bags", "ros", "segment")
+TABLES = ("reading", "sim", "matching", "encoder", "value_speed", "bags", "ros", "segment", "plans")
 SEEDED = ("sim",)
 
 

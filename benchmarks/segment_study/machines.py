@@ -18,6 +18,7 @@ from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.segmenter import Segmenter, stored_reading
 from robovalue_ros.segment.series import series_segments
 from robovalue_ros.segment.smoothing import SmoothingOptions, smoothed
+from robovalue_ros.segment.warm_up import own_threshold, with_threshold
 
 Energy = Callable[[Seen], Floats]
 QUANTILES = (0.02, 0.92)  # of the energies of all training windows; thresholds are tried between
@@ -50,6 +51,12 @@ def stream_spans(energies: Floats, options: StreamOptions) -> list[Interval]:
     last = machine.finish()
     closed += [] if last is None else [last]
     return [(one.start / FPS, one.stop / FPS) for one in closed if one.kept]
+
+
+def own_threshold_spans(energies: Floats, options: StreamOptions) -> list[Interval]:
+    """Return the segments with a threshold from the energies of this episode alone."""
+    found = own_threshold(energies.tolist(), options.hysteresis.threshold)
+    return stream_spans(energies, with_threshold(options, found))
 
 
 def fit_stream(

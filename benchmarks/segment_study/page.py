@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.book import Sheet, machine_line, sheet_markdown
 from benchmarks.segment_study.running import (
+    BRIEF,
     METHODS,
     OURS,
     PEERS,
@@ -117,7 +118,7 @@ def verdicts(result: StudyResult) -> list[str]:
     """Return, in words, which peers are beaten by how much and which are not."""
     means = {name: float(numbers(result.scores[name])[F1].mean()) for name in METHODS}
     lines = []
-    for ours in (VELOCITY, TOKENS):
+    for ours in (VELOCITY, BRIEF, TOKENS):
         for peer in PEERS:
             gap = means[ours] - means[peer]
             if gap >= WANTED:

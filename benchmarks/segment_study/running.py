@@ -24,21 +24,24 @@ from benchmarks.segment_study.machines import (
     fit_flow,
     fit_stream,
     flow_series,
+    own_threshold_spans,
     stream_spans,
 )
 from benchmarks.segment_study.scores import Floats, Found, Scores, score
-from benchmarks.segment_study.seeing import Episodes, Seen, stream_options
+from benchmarks.segment_study.seeing import Episodes, Seen, brief_options, stream_options
 from benchmarks.segment_study.settings import StudyConfig, tasks_of
 from robovalue_ros.contracts.progress import Progress
 
 SHIPPED = "velocity, as shipped"
+OWN = "velocity, threshold auto"
 VELOCITY = "velocity, fitted threshold"
+BRIEF = "velocity of 8 frames, fitted"
 TOKENS = "tokenizer, fitted threshold"
 MINIMA = "velocity, dips (looks ahead)"
 UNIFORM = "uniform cut, told the number"
 FLOW = "optical flow, fitted threshold"
 GOALS = "distance to the end (UVD-like)"
-OURS, PEERS = (SHIPPED, VELOCITY, TOKENS, MINIMA), (UNIFORM, FLOW, GOALS)
+OURS, PEERS = (SHIPPED, OWN, VELOCITY, BRIEF, TOKENS, MINIMA), (UNIFORM, FLOW, GOALS)
 METHODS = (*OURS, *PEERS)
 
 
@@ -102,8 +105,10 @@ def fit_all(config: StudyConfig, progress: Progress) -> Choices:
             training.append(replace(seen, frames=seen.frames[:, :1, :1]))
             tick(1)
     options, count = stream_options(config), config.thresholds
-    with progress.stage("thresholds", len(KINDS) + 4) as tick:
+    with progress.stage("thresholds", len(KINDS) + 5) as tick:
         velocity = fit_stream(lambda seen: seen.energy, training, options, count)
+        tick(1)
+        brief = fit_stream(lambda seen: seen.brief, training, brief_options(config), count)
         tick(1)
         tokens = {}
         for kind in KINDS:
@@ -123,7 +128,9 @@ def fit_all(config: StudyConfig, progress: Progress) -> Choices:
     best = max(KINDS, key=lambda kind: tokens[kind].f1)
     finders: dict[str, Callable[[Seen], Found]] = {
         SHIPPED: lambda seen: Found(tuple(stream_spans(seen.energy, options))),
+        OWN: lambda seen: Found(tuple(own_threshold_spans(seen.energy, options))),
         VELOCITY: lambda seen: velocity(seen.energy),
+        BRIEF: lambda seen: brief(seen.brief),
         TOKENS: lambda seen: tokens[best](token_energies(tokenizer, seen)[best]),
         MINIMA: lambda seen: peers.minima(seen, dips, first, stride),
         UNIFORM: lambda seen: peers.uniform(seen, counts),
@@ -132,14 +139,15 @@ def fit_all(config: StudyConfig, progress: Progress) -> Choices:
     }
     return Choices(
         finders,
-        _told(velocity, tokens, best, flow, goals, dips, counts),
-        _trained(finders, training, velocity, tokens[best], flow, goals, dips),
+        _told(velocity, brief, tokens, best, flow, goals, dips, counts),
+        _trained(finders, training, velocity, brief, tokens[best], flow, goals, dips),
         tokenizer,
     )
 
 
 def _told(
     velocity: Fitted,
+    brief: Fitted,
     tokens: Mapping[tuple[str, str], Fitted],
     best: tuple[str, str],
     flow: Fitted,
@@ -152,7 +160,9 @@ def _told(
     )
     return {
         SHIPPED: "every option as `robovalue segment stream` has it, nothing fitted",
+        OWN: "Otsu's level of the episode's own energies, else as shipped; nothing fitted",
         VELOCITY: velocity.words,
+        BRIEF: f"windows of 8 frames, one every 2; {brief.words}",
         TOKENS: f"{' '.join(best)}: {tokens[best].words}; on the training episodes the others: {others}",
         MINIMA: dips.words(),
         UNIFORM: ", ".join(f"{task} {count} segments" for task, count in counts.items()),
@@ -165,6 +175,7 @@ def _trained(
     finders: Mapping[str, Callable[[Seen], Found]],
     training: list[Seen],
     velocity: Fitted,
+    brief: Fitted,
     tokens: Fitted,
     flow: Fitted,
     goals: peers.SubGoals,
@@ -172,9 +183,10 @@ def _trained(
 ) -> dict[str, float]:
     """Return each method's F1 on the episodes that it was fitted on."""
     known = {
-        VELOCITY: velocity.f1, TOKENS: tokens.f1, FLOW: flow.f1, GOALS: goals.f1, MINIMA: dips.f1,
+        VELOCITY: velocity.f1, BRIEF: brief.f1, TOKENS: tokens.f1, FLOW: flow.f1, GOALS: goals.f1,
+        MINIMA: dips.f1,
     }  # fmt: skip
-    for name in (SHIPPED, UNIFORM):
+    for name in (SHIPPED, OWN, UNIFORM):
         found = [score(finders[name](seen), seen).f1 for seen in training]
         known[name] = float(np.mean(found))
     return known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,7 +30,8 @@ Floats = NDArray[np.float64]
 class Seen:
     """One episode. cuts: frames at which a substep begins, the first left out.
 
-    frames: (T, H, W, 3) of the camera. energy: (W,) of velocity, by window. velocity: (W, t, N, 2),
+    frames: (T, H, W, 3) of the camera. energy: (W,) of velocity, by window; brief: (V,) the same of
+    shorter windows, more often. velocity: (W, t, N, 2),
     zeros where a gate left the window out. open: (W,) whether the gates let it pass. flow: (T,) mean
     length of the dense flow from the frame before, pixels.
     """
@@ -41,6 +42,7 @@ class Seen:
     cuts: NDArray[np.int64]
     frames: NDArray[np.uint8]
     energy: Floats
+    brief: Floats
     velocity: NDArray[np.float32]
     open: NDArray[np.bool_]
     flow: Floats
@@ -55,8 +57,13 @@ class Seen:
 
 
 def stream_options(config: StudyConfig) -> StreamOptions:
-    """Return the stream as it is shipped, but for pictures that are smaller than it expects."""
-    return StreamOptions(resize_shorter=0, num_tracks=config.tracks)
+    """Return the stream as it is shipped."""
+    return StreamOptions(num_tracks=config.tracks)
+
+
+def brief_options(config: StudyConfig) -> StreamOptions:
+    """Return the stream with windows of half the length, twice as often."""
+    return replace(stream_options(config), window=8, stride=2)
 
 
 class Episodes:
@@ -95,14 +102,8 @@ def see(config: StudyConfig, task: str, episode: Episode) -> Seen:
     frames = np.stack(list(episode.cameras[CAMERA].iterate()))
     windows = _Windows()
     stream = SegmentStream(stream_options(config), LucasKanade(), windows)
-    energies, passed = [], []
-    for t, image in enumerate(frames):
-        update = stream.push(Frame(t * STEP_NS, {CAMERA: image}))
-        if update is not None:
-            reading = update.reading
-            assert reading.energy is not None
-            energies.append(reading.energy)
-            passed.append(reading.gate == "open")
+    energies, passed = pushed(stream, frames)
+    brief, _ = pushed(SegmentStream(brief_options(config), LucasKanade()), frames)
     steps = stream.options.window - 1
     velocity = np.zeros((len(energies), steps, cells_per_side(config.tracks) ** 2, 2), np.float32)
     velocity[np.array(passed, np.bool_)] = np.stack(windows.seen) if windows.seen else 0.0
@@ -110,8 +111,21 @@ def see(config: StudyConfig, task: str, episode: Episode) -> Seen:
     return Seen(
         episode.id, task, str(episode.meta["mode"]),
         np.flatnonzero(np.diff(substeps)).astype(np.int64) + 1, frames,
-        np.array(energies), velocity, np.array(passed, np.bool_), dense_flow(frames),
+        np.array(energies), np.array(brief), velocity, np.array(passed, np.bool_),
+        dense_flow(frames),
     )  # fmt: skip
+
+
+def pushed(stream: SegmentStream, frames: NDArray[np.uint8]) -> tuple[list[float], list[bool]]:
+    """Return the energy of every window, and whether the gates let it pass."""
+    energies, passed = [], []
+    for t, image in enumerate(frames):
+        update = stream.push(Frame(t * STEP_NS, {CAMERA: image}))
+        if update is not None:
+            assert update.reading.energy is not None
+            energies.append(update.reading.energy)
+            passed.append(update.reading.gate == "open")
+    return energies, passed
 
 
 def dense_flow(frames: NDArray[np.uint8]) -> Floats:
