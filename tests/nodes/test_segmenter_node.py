@@ -18,13 +18,13 @@ from bag_maker import IMAGE, JPEG, MS, image, write_bag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rclpy.parameter import Parameter
-from ros_world import World, call, wait_for
+from ros_world import call, wait_for
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from toy_bags import frames_of as bag_frames
 from toy_bags import jpeg, streamed
-from toy_film import NAME, SIZE, Shower, as_heard, film, frames_of, moves, offline
+from toy_film import NAME, SIZE, WAY, as_heard, begun, film, frames_of, moves, offline, segmenter
 from toy_robot import START_NS, STEP_NS
 
 from robovalue_ros.contracts.config import field_specs
@@ -34,23 +34,9 @@ from robovalue_ros.data.segment_files import read_segments
 from robovalue_ros.nodes.convert import image_to_ros
 from robovalue_ros.nodes.segmenter_config import CAMERA, SegmenterNodeConfig
 from robovalue_ros.nodes.segmenter_desk import Desk, Job, Try
-from robovalue_ros.nodes.segmenter_node import SegmenterNode
 from robovalue_ros.pipelines.segment.stream_config import CutOptions, GateOptions
 
 pytestmark = pytest.mark.ros
-# Two actions with a rest between and behind them, as 20 pictures per second show them.
-WAY = moves((0, 18), (2, 26), (0, 20), (3, 24), (0, 18))
-
-
-def segmenter(world: World, **values: Any) -> SegmenterNode:
-    overrides = [Parameter(name, value=value) for name, value in values.items()]
-    return world.spin(SegmenterNode(context=world.context, parameter_overrides=overrides))
-
-
-def begun(world: World, *topics: str, kind: Any = None, **values: Any) -> Shower:
-    node = segmenter(world, reliability="reliable", **values)
-    node.start()
-    return Shower(world, node, *topics, kind=kind, reliable=True)
 
 
 def told_parts(ears: Any) -> list[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.parameter import Parameter
 from ros_world import World, wait_for
 from scipy.ndimage import gaussian_filter
 from toy_robot import START_NS, STEP_NS, Ears, Robot
@@ -21,6 +22,7 @@ from robovalue_ros.nodes.segmenter_options import command_config, node_options
 from robovalue_ros.segment.events import FramesAppended, Update
 from robovalue_ros.segment.streamer import SegmentStream
 from robovalue_ros.segment.telling import told_closed, told_opened
+from robovalue_ros.segment.warm_up import WarmUp
 from robovalue_ros.wiring import make_tracker
 
 SIZE = (72, 96)
@@ -48,6 +50,10 @@ def moves(*spans: tuple[int, int]) -> list[int]:
     return [speed for speed, count in spans for _ in range(count)]
 
 
+# Two actions with a rest between and behind them, as 20 pictures per second show them.
+WAY = moves((0, 18), (2, 26), (0, 20), (3, 24), (0, 18))
+
+
 def frames_of(pictures: Pictures, start_ns: int = START_NS, step_ns: int = STEP_NS) -> list[Frame]:
     return [Frame(start_ns + i * step_ns, {CAMERA: one}) for i, one in enumerate(pictures)]
 
@@ -57,8 +63,19 @@ def offline(
 ) -> tuple[list[Update], list[dict[str, Any]]]:
     """Return what a stream says about frames that nobody waits for: windows, and what is told."""
     options = node_options(config, command_config(config))
+    warm_up = None
+    if config.threshold_mode == "auto":
+        warm_up = WarmUp(options, config.warmup_seconds)
+        options = warm_up.applied(options)
     stream = SegmentStream(options, make_tracker(), imaging=fast_imaging())
-    updates = [update for frame in frames if (update := stream.push(frame)) is not None]
+    updates = []
+    for frame in frames:
+        update = stream.push(frame)
+        if update is None:
+            continue
+        updates.append(update)
+        if warm_up is not None and warm_up.push(update.reading.energy):
+            stream.tune(warm_up.applied(options))
     events = [event for update in updates for event in update.events]
     last = stream.finish()
     told = [
@@ -135,3 +152,14 @@ class Shower:
         done = self.count("published") + self.count("refused_windows")
         desk = self.node._desk
         return self.count("received") == self.sent and desk.idle and done == desk.put - desk.skipped
+
+
+def segmenter(world: World, **values: Any) -> SegmenterNode:
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return world.spin(SegmenterNode(context=world.context, parameter_overrides=overrides))
+
+
+def begun(world: World, *topics: str, kind: Any = None, **values: Any) -> Shower:
+    node = segmenter(world, reliability="reliable", **values)
+    node.start()
+    return Shower(world, node, *topics, kind=kind, reliable=True)
