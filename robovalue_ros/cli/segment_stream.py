@@ -14,6 +14,7 @@ from rich.table import Table
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
 from robovalue_ros.contracts.errors import ConfigError
+from robovalue_ros.pipelines.segment.stream_advice import advice
 from robovalue_ros.pipelines.segment.stream_config import OVERRIDE, SegmentStreamConfig
 from robovalue_ros.pipelines.segment.stream_params import read_params
 from robovalue_ros.pipelines.segment.stream_run import Outcome, StreamResult, segment_stream
@@ -70,6 +71,11 @@ def _print(result: StreamResult, config: SegmentStreamConfig, seconds: float) ->
     rate = f", {played / seconds:.1f} times real time" if played and seconds > 0.0 else ""
     forced = f" ({OVERRIDE} was set)" if os.environ.get(OVERRIDE) else ""
     console.print(f"{told}{rate}: {config.output.output_dir}{forced}")
+    lines = advice([one.result for one in cut if one.result is not None], config)
+    for line in lines:
+        console.print(line)
+    if lines and config.output.skip_if_exists and not result.live:
+        console.print("With other settings, --no-skip-if-exists cuts them again.")
     if result.findings:
         print_findings(result.findings, Console())
 

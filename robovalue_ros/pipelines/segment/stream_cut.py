@@ -54,7 +54,10 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CutResult:
-    """What became of one video. Seconds: of the recording, and what cutting took."""
+    """What became of one video. Seconds: of the recording, and what cutting took.
+
+    highest: the most that the energy reached which decides.
+    """
 
     windows: int
     gated: int
@@ -65,6 +68,7 @@ class CutResult:
     video_s: float
     wall_s: float
     threshold: float
+    highest: float = 0.0
 
 
 @dataclass(slots=True)
@@ -77,6 +81,7 @@ class _Pass:
     watcher: Watcher | None
     book: TimeBook = field(default_factory=TimeBook)
     gated: int = 0
+    highest: float = 0.0
 
     @property
     def budget(self) -> float:
@@ -102,6 +107,9 @@ class _Pass:
         self.recorder.take(update, times)
         self.book.add(times)
         self.gated += reading.gate != "open"
+        by_smoothed = self.stream.options.smoothing.use_for_seg
+        energy = update.smoothed if by_smoothed else reading.energy
+        self.highest = max(self.highest, 0.0 if energy is None else energy)
         if self.watcher is not None:
             self.watcher.window(update, times, self.stream.options)
         limit = self.config.run.max_windows
@@ -259,7 +267,7 @@ def _finish(
         at_work.watcher.finish(options)
     return CutResult(
         book.windows, at_work.gated, len(recorder.kept), dict(recorder.dropped), book.late,
-        book.left_out, video_s, wall_s, options.hysteresis.threshold,
+        book.left_out, video_s, wall_s, options.hysteresis.threshold, at_work.highest,
     )  # fmt: skip
 
 

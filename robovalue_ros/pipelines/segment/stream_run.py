@@ -45,10 +45,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class StreamResult:
-    """All videos of a source, in its order."""
+    """All videos of a source, in its order. live: it was a camera or a network stream."""
 
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
+    live: bool = False
 
     def count(self, status: Status) -> int:
         return sum(outcome.status == status for outcome in self.outcomes)
@@ -79,10 +80,12 @@ def segment_stream(
     items = find_items(config, opener)
     if items[0].what == "live":
         outcome = _watch(items[0], config, make_parts, make_watcher, progress)
-        return StreamResult((outcome,), ())
+        return StreamResult((outcome,), (), live=True)
     todo, outcomes = _sorted(items, config)
     workers = min(config.run.workers, len(todo)) if todo else 1
     if workers == 1:
+        if todo:
+            _parts(config, make_parts)  # so is a tokenizer that cannot be read: no video's fault
         for item in todo:
             outcomes[item.key] = _alone(item, config, opener, make_parts, make_watcher, progress)
     else:
