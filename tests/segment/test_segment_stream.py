@@ -111,6 +111,26 @@ def test_the_stream_says_what_whole_windows_say(
     )
 
 
+@given(moves, st.floats(0.0, 0.2), st.floats(0.0, 1.0))
+@settings(max_examples=20, deadline=None)
+def test_the_motion_gate_leaves_velocities_as_they_are(
+    moves: list[int], speed: float, share: float
+) -> None:
+    recorded = recording(moves)
+    gates = (MotionGateOptions(enable=False), MotionGateOptions(True, speed, share))
+    found = [
+        updates_of(
+            SegmentStream(
+                replace(OPTIONS, energy=EnergyOptions("velocity"), motion_gate=gate), WorldSteps()
+            ),
+            recorded,
+        )
+        for gate in gates
+    ]
+    told = [[(one.reading.energy, one.active) for one in updates] for updates in found]
+    assert told[0] == told[1]
+
+
 def test_a_world_that_moves_and_rests_is_cut() -> None:
     recorded = recording([0, 0, 3, 3, 0, 0, 0, 3, 3])
     closed = segment_frames(SegmentStream(OPTIONS, WorldSteps(), SumEncoder()), recorded)
