@@ -8,7 +8,7 @@ one that takes any iterable of batches, as trainers in JAX do, gets a `plan_load
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Subset
@@ -20,6 +20,7 @@ from robovalue_ros.plans.sampler import PlanBatches, PlanSampler
 from robovalue_ros.plans.stream import SampleStream
 
 Collate = Callable[[list[Any]], Any]
+WorkerStart = Literal["spawn", "forkserver"]
 
 
 class Rows(Protocol):
@@ -85,18 +86,20 @@ def plan_loader(
     rank: int = 0,
     world_size: int = 1,
     collate: Collate | None = None,
+    start: WorkerStart = "spawn",
 ) -> PlanLoader:
     """Return batches of a data set without end, by a plan or shuffled; `state_dict` to go on.
 
     batch_size: of this rank. collate: samples to a batch; none: `stack_samples`. Samples with torch
-    tensors need torch's own `default_collate`.
+    tensors need torch's own `default_collate`. start: how workers begin; a fork server is quicker
+    with many of them.
     """
     stream = training_stream(len(dataset), seed, plan, seed_override, replacement_override)
     batches = PlanBatches(stream, batch_size, rank=rank, world_size=world_size)
     seen: Any = dataset if plan is None else Subset(_Held(dataset), plan.anchors.tolist())
     loader: DataLoader[Any] = DataLoader(
         seen, batch_sampler=batches, num_workers=workers, collate_fn=collate or stack_samples,
-        multiprocessing_context="spawn" if workers else None, persistent_workers=workers > 0,
+        multiprocessing_context=start if workers else None, persistent_workers=workers > 0,
         worker_init_fn=WorkerSeeds(seed),
     )  # fmt: skip
     return PlanLoader(loader, batches)
