@@ -135,8 +135,8 @@ def make_tracker(
 
 def make_window_encoder(
     path: Path, device: str = "auto", *, half: bool = False
-) -> tuple[WindowEncoder, int]:
-    """Read a trained motion tokenizer; return it and how many parameters it has.
+) -> tuple[WindowEncoder, int, dict[str, Any]]:
+    """Read a trained motion tokenizer; return it, how many parameters it has, and its code book.
 
     half: half precision where there is a GPU. Raises DataError, ConfigError, MissingExtra.
     """
@@ -150,7 +150,9 @@ def make_window_encoder(
     network = load_tokenizer(path).network
     count = sum(weight.numel() for weight in network.parameters())
     encoder = TokenizerEncoder(network, str(place), precision)
-    return OneThreadEncoder(encoder) if place.type == "cpu" else encoder, count
+    size, levels = network.config.codebook_size, list(network.config.levels)
+    codebook = {"codebook_size": size, "codebook_levels": levels}
+    return OneThreadEncoder(encoder) if place.type == "cpu" else encoder, count, codebook
 
 
 def make_segment_parts(config: SegmentStreamConfig) -> Parts:
@@ -164,8 +166,8 @@ def make_segment_parts(config: SegmentStreamConfig) -> Parts:
     tracker = make_tracker(config.follow, device)
     if run.tokenizer is None:
         return Parts(tracker, None, fast_imaging())
-    encoder, parameters = make_window_encoder(run.tokenizer, device, half=run.amp)
-    return Parts(tracker, encoder, fast_imaging(), parameters)
+    encoder, parameters, codebook = make_window_encoder(run.tokenizer, device, half=run.amp)
+    return Parts(tracker, encoder, fast_imaging(), parameters, codebook)
 
 
 def _numbered(device: str, gpu_id: int | None) -> str:

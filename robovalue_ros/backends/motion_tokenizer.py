@@ -50,7 +50,7 @@ def load_tokenizer(
     """Read a tokenizer; every weight of the network must be in the file, and nothing else.
 
     path: a `.safetensors` checkpoint of ours, a `.pt` of today's tools, or a run's folder, whose
-    best checkpoint is taken. options: stored options of a `.pt` that does not hold its own (the
+    best checkpoint is taken, or the folder of all runs, where there is one. options: stored options of a `.pt` that does not hold its own (the
     former `model_config`). Raises DataError, ConfigError, MissingExtra.
     """
     file = _file(Path(path))
@@ -81,13 +81,22 @@ def _file(path: Path) -> Path:
         if path.suffix not in SUFFIXES:
             raise DataError(path, "is no checkpoint by its name", f"one of {', '.join(SUFFIXES)}")
         return path
-    for stem in ("best", "latest"):
-        for suffix in SUFFIXES:
-            if (path / f"{stem}{suffix}").is_file():
-                return path / f"{stem}{suffix}"
+    found = _in_run(path)
+    if found is not None:
+        return found
+    runs = {run.name: one for run in sorted(path.iterdir()) if (one := _in_run(run)) is not None}
+    if len(runs) == 1:
+        return next(iter(runs.values()))
     raise DataError(
-        path, "holds no checkpoint", "a file best.safetensors, latest.safetensors or .pt"
-    )
+        path, f"holds {len(runs)} runs: {', '.join(runs)}" if runs else "holds no checkpoint",
+        "a file best.safetensors, latest.safetensors or .pt", "Name one run." if runs else "",
+    )  # fmt: skip
+
+
+def _in_run(folder: Path) -> Path | None:
+    """Return the checkpoint of a run to use, None where the folder is no run's."""
+    names = (f"{stem}{suffix}" for stem in ("best", "latest") for suffix in SUFFIXES)
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def _ours(path: Path) -> StoredTokenizer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from robovalue_ros.contracts.errors import RobovalueError
 from robovalue_ros.pipelines.segment.stream_config import SegmentStreamConfig
@@ -23,9 +25,14 @@ class ClipKeeper:
     so and the rest of that try is not written. Belongs to one thread.
     """
 
-    def __init__(self, command: SegmentStreamConfig, has_codes: bool) -> None:
+    def __init__(
+        self,
+        command: SegmentStreamConfig,
+        has_codes: bool,
+        codebook: Mapping[str, Any] | None = None,
+    ) -> None:
         name = re.sub(r"[^\w.\-]+", "_", command.source or "").strip("._") or "camera"
-        self._command, self._has_codes = command, has_codes
+        self._command, self._has_codes, self._codebook = command, has_codes, codebook
         self._item = Item("live", str(command.source), str(command.source), name, name)
         self._folder: ResultsFolder | None = None
         self._recorder: Recorder | None = None
@@ -69,6 +76,7 @@ class ClipKeeper:
         return Recorder(
             self._folder, self._command, options, has_codes=self._has_codes,
             fps=options.target_fps, mode=self._command.cut.threshold_mode, live=True,
+            codebook=self._codebook,
         )  # fmt: skip
 
     def _give_up(self, problem: Exception) -> None:

@@ -299,7 +299,8 @@ class SegmenterNode(CameraNode[SegmenterNodeConfig]):
     def _keeper(self) -> ClipKeeper | None:
         if self.config.clips_dir is None or self._parts is None:
             return None
-        return ClipKeeper(command_config(self.config), self._parts.tokenizer is not None)
+        parts = self._parts
+        return ClipKeeper(command_config(self.config), parts.tokenizer is not None, parts.codebook)
 
     def _applied(self, options: StreamOptions) -> StreamOptions:
         """Return options with the threshold that holds now; with auto, what was found so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robovalue_ros.segment.events import SegmentClosed
@@ -60,13 +60,19 @@ def segments_document(
     }
 
 
-def codes_document(closed: SegmentClosed, options: StreamOptions, clip_path: str) -> dict[str, Any]:
+def codes_document(
+    closed: SegmentClosed,
+    options: StreamOptions,
+    clip_path: str,
+    codebook: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return the motion codes of an action, and where they come from.
 
-    Frames are those that were looked at; both ends are inside.
+    Frames are those that were looked at; both ends are inside. codebook: what is known of the
+    tokenizer's, so that readers need not guess its size from the codes that happen to occur.
     """
     selection = options.selection
-    return {
+    document = {
         "codes_windows": [one.tokens.codes.tolist() for one in closed.codes],
         "quantized_windows": [one.tokens.quantized.tolist() for one in closed.codes],
         "selected_win_idxs": [one.window for one in closed.codes],
@@ -82,6 +88,7 @@ def codes_document(closed: SegmentClosed, options: StreamOptions, clip_path: str
         "source": "stream_online",
         "allow_overlap": selection.allow_overlap,
     }
+    return {**document, "meta": dict(codebook)} if codebook else document
 
 
 def energy_line(window: int, energy: float, source: str, mode: str) -> dict[str, int | float | str]:

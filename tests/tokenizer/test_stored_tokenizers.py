@@ -146,6 +146,17 @@ def test_our_own_files_and_run_folders(tmp_path: Path) -> None:
     assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
 
 
+def test_the_folder_of_all_runs_serves_while_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(DataError, match="holds no checkpoint"):
+        load_tokenizer(tmp_path)
+    write_ours(tmp_path / "cups" / "best.safetensors", build())
+    assert load_tokenizer(tmp_path).config == build().config
+    write_ours(tmp_path / "cups_1" / "latest.safetensors", build())
+    with pytest.raises(DataError, match=r"holds 2 runs: cups, cups_1.*Name one run"):
+        load_tokenizer(tmp_path)
+
+
 @pytest.mark.parametrize(
     "how", ["missing", "kind", "config", "cut", "flipped", "suffix", "foreign"]
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from robovalue_ros.contracts.frames import Image
 from robovalue_ros.contracts.ports import PointTracker
@@ -30,12 +30,16 @@ from robovalue_ros.segment.warm_up import WarmUp, own_threshold, with_threshold
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """What reads windows; made once per process. parameters: how many the networks have."""
+    """What reads windows; made once per process.
+
+    parameters: how many the networks have. codebook: the tokenizer's, as side cars tell it.
+    """
 
     tracker: PointTracker | StepTracker
     tokenizer: WindowEncoder | None
     imaging: Imaging
     parameters: int = 0
+    codebook: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Watcher(Protocol):
@@ -242,7 +246,7 @@ def _begin(
     folder.begin()
     recorder = Recorder(
         folder, config, options, has_codes=parts.tokenizer is not None, fps=fps,
-        mode=config.cut.threshold_mode, live=live,
+        mode=config.cut.threshold_mode, live=live, codebook=parts.codebook,
     )  # fmt: skip
     stream = SegmentStream(options, parts.tracker, parts.tokenizer, imaging=parts.imaging)
     return _Pass(stream, recorder, config, watcher)

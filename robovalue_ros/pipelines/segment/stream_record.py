@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,7 +32,7 @@ class Recorder:
 
     A clip gets its name only after its codes lie beside it, so that whenever the program ends there
     is no clip without them. fps: of the frames that times are told in. live: files grow under their
-    names, and the list of actions is written after each of them.
+    names, and the list of actions is written after each of them. codebook: see `codes_document`.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class Recorder:
         fps: float,
         mode: str,
         live: bool = False,
+        codebook: Mapping[str, Any] | None = None,
     ) -> None:
         self.kept: list[SegmentClosed] = []
         self.dropped: Counter[str] = Counter()
         self._folder, self._config, self._options = folder, config, options
         self._has_codes, self._fps, self._mode, self._live = has_codes, fps, mode, live
+        self._codebook = codebook
         self._clip: ClipWriter | None = None
         self._name = ""
         self._lines: dict[str, LineFile] = {}
@@ -98,7 +101,8 @@ class Recorder:
         if clip is not None:
             clip.close()
         if self._config.cut.export_codes:
-            document = codes_document(closed, self._options, str(self._folder.clips / self._name))
+            clip_path = str(self._folder.clips / self._name)
+            document = codes_document(closed, self._options, clip_path, self._codebook)
             # Codes belong to a clip and are many numbers: one line, without blanks.
             write_bytes(self._folder.codes / codes_name(self._name), _compact(document))
         if clip is not None:
