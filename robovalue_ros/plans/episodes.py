@@ -14,7 +14,7 @@ from robovalue_ros.plans.errors import PlanError
 from robovalue_ros.plans.ragged import Bools, Ints, Runs, runs_of, spans
 
 ReadStates = Callable[[Ints], Array]
-CHUNK = 131_072  # frames that are worked on at once, so that memory does not grow with the data
+CHUNK = 32_768  # frames worked on at once: what is made of them stays in the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)

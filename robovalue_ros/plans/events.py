@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from robovalue_ros.contracts.errors import ConfigError
 from robovalue_ros.contracts.types import Array
@@ -49,11 +50,14 @@ def median_smoothed(values: Floats, runs: Runs, window: int) -> Floats:
         return values
     if window % 2 == 0:
         raise PlanError("median filter window must be odd.")
-    reach = np.arange(-(window // 2), window // 2 + 1)
-    found = np.empty_like(values)
+    half = window // 2
+    found: Floats = median_filter(values, window) if len(values) else values
+    # Windows that pass an end of their series were filled from the neighbour; they are made anew.
+    cut = np.flatnonzero((runs.at < half) | (runs.at >= runs.counts[runs.run] - half))
+    reach = np.arange(-half, half + 1)
     rows = max(1, CELLS // window)
-    for start in range(0, len(values), rows):
-        here = np.arange(start, min(start + rows, len(values)))
+    for start in range(0, len(cut), rows):
+        here = cut[start : start + rows]
         place = runs.at[here, None] + reach
         inside = (place >= 0) & (place < runs.counts[runs.run[here], None])
         taken = values[np.clip(here[:, None] + reach, 0, len(values) - 1)]
