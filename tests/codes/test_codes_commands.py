@@ -23,6 +23,7 @@ from robovalue_ros.data.settings import read_settings
 from robovalue_ros.pipelines.codes import folders
 from robovalue_ros.pipelines.codes.config import (
     CodesClusterConfig,
+    CodesEmbedConfig,
     CodesEvaluateConfig,
     CodesTrainConfig,
 )
@@ -310,6 +311,7 @@ def test_a_bidirectional_network_is_trained_only_for_comparison(root: Path, tmp_
     ("name", "config_type"),
     [
         ("codes_train", CodesTrainConfig),
+        ("codes_embed", CodesEmbedConfig),
         ("codes_evaluate", CodesEvaluateConfig),
         ("codes_cluster", CodesClusterConfig),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import MISSING, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,9 +14,12 @@ import pytest
 import ros_world
 import yaml
 
+from robovalue_ros.cli.commands import config_of
+from robovalue_ros.cli.options import parse
 from robovalue_ros.contracts.config import field_specs
-from robovalue_ros.data.settings import read_settings
+from robovalue_ros.data.settings import read_settings, read_yaml
 from robovalue_ros.pipelines.estimate.config import EstimateConfig
+from robovalue_ros.pipelines.segment.stream_config import CutOptions, SegmentStreamConfig
 
 pytest.importorskip("rclpy")
 
@@ -34,6 +38,13 @@ NODES = {
     "value_node": ValueNodeConfig,
     "segmenter_node": SegmenterNodeConfig,
     "sim_node": SimNodeConfig,
+}
+
+TOOLS = {
+    "segment_stream": "segment stream",
+    "segment_preprocess": "segment preprocess",
+    "segment_train_tokenizer": "segment train-tokenizer",
+    "segment_sweep": "segment sweep",
 }
 
 
@@ -79,6 +90,36 @@ def test_a_parameter_file_holds_every_parameter_with_its_default(
 def test_the_settings_of_estimate_are_options_that_it_knows() -> None:
     config = read_settings(EstimateConfig, CONFIG / "estimate.yaml")
     assert config.causal and config.camera_mode == "both"
+
+
+@pytest.mark.parametrize(("name", "command"), TOOLS.items())
+def test_a_settings_file_holds_every_option_with_its_default(name: str, command: str) -> None:
+    file, config_type = CONFIG / f"{name}.yaml", config_of(command)
+    found = read_settings(config_type, file)
+    text = " ".join(line.strip(" #") for line in file.read_text(encoding="utf-8").splitlines())
+    written = read_yaml(file)
+    for spec in field_specs(config_type):
+        if spec.name == "params":  # a file of its own kind, only on the command line
+            continue
+        group, key = written, spec.name
+        while "." in key:
+            head, _, key = key.partition(".")
+            group = group[head]
+        assert key in group, f"{name}: {spec.name}"
+        assert f"{spec.help[:1].upper()}{spec.help[1:]}" in text, f"{name}: {spec.name}"
+        value = found
+        for part in spec.name.split("."):
+            value = getattr(value, part)
+        if spec.default is not MISSING:
+            assert value == spec.default, f"{name}: {spec.name}"
+
+
+def test_the_command_line_counts_more_than_a_settings_file() -> None:
+    words = ["videos", "--config", str(CONFIG / "segment_stream.yaml"), "--threshold", "0.5"]
+    config = parse(SegmentStreamConfig, words, "robovalue segment stream", "")
+    assert config == replace(
+        SegmentStreamConfig(source="videos"), cut=replace(CutOptions(), threshold=0.5)
+    )
 
 
 def named_topics() -> dict[str, set[str]]:

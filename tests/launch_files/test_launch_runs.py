@@ -91,6 +91,7 @@ def make_segments(made: Made) -> None:
     done(
         "segment", folder, f"source:={made.demos}", f"output_dir:={made.cut}", "cameras:=cam_high",
         "pre_gate:=false", "motion_gate:=false", "threshold:=0.0001", "codec:=h264",
+        f"config:={ROOT / 'config' / 'segment_stream.yaml'}",
     )  # fmt: skip
     done(
         "preprocess", folder, f"source:={made.demos}", f"output_dir:={made.tracks}",
