@@ -19,6 +19,7 @@ from robovalue_ros.pipelines.segment.stream_config import OVERRIDE, SegmentStrea
 from robovalue_ros.pipelines.segment.stream_params import read_params
 from robovalue_ros.pipelines.segment.stream_run import Outcome, StreamResult, segment_stream
 from robovalue_ros.pipelines.segment.stream_watch import make_watcher
+from robovalue_ros.segment.warm_up import UNREACHED
 from robovalue_ros.wiring import make_segment_parts, open_reader
 
 MOST_ROWS = 40
@@ -89,10 +90,11 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
         one = outcome.result
         if one is None:
             continue
+        threshold = "none yet" if one.threshold >= UNREACHED else f"{one.threshold:.5g}"
         speed = f"{one.video_s / one.wall_s:.1f}" if one.wall_s > 0.0 else ""
         late = f"{one.late}" + (f" +{one.left_out} unread" if one.left_out else "")
         table.add_row(
             outcome.name, str(one.segments), str(sum(one.dropped.values())), str(one.windows),
-            str(one.gated), late, f"{one.threshold:.5g}", speed,
+            str(one.gated), late, threshold, speed,
         )  # fmt: skip
     return table

@@ -8,6 +8,7 @@ from typing import Any
 from robovalue_ros.segment.events import SegmentClosed
 from robovalue_ros.segment.naming import segment_label
 from robovalue_ros.segment.options import StreamOptions
+from robovalue_ros.segment.warm_up import is_watching
 from robovalue_ros.segment.windows import Schedule
 
 
@@ -23,10 +24,10 @@ def segment_entry(closed: SegmentClosed, fps: float) -> dict[str, Any]:
 
 
 def segmentation_params(options: StreamOptions, mode: str, orig_fps: float) -> dict[str, Any]:
-    """Return how a video was cut. mode: where the threshold came from."""
+    """Return how a video was cut. mode: where the threshold came from; none: it was not found yet."""
     guards = options.hysteresis
     return {
-        "threshold": guards.threshold,
+        "threshold": None if is_watching(options) else guards.threshold,
         "mode": mode,
         "hysteresis_ratio": guards.hysteresis_ratio,
         "up_count": guards.up_count,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robovalue_ros.segment.documents import segmentation_params
 from robovalue_ros.segment.options import StreamOptions
 from robovalue_ros.segment.smoothing import SmoothingOptions, smoothed
 from robovalue_ros.segment.warm_up import (
@@ -35,6 +36,8 @@ def test_it_watches_its_windows_and_then_keeps_what_parts_them(
     assert warm_up.left == max(0, wanted - len(known))
     applied = warm_up.applied(options)
     assert is_watching(applied) == (len(known) < wanted)
+    written = segmentation_params(applied, "auto", 20.0)["threshold"]
+    assert written == (None if warm_up.left else applied.hysteresis.threshold)
     if len(known) >= wanted:
         seen = smoothed(known[:wanted], options.smoothing).tolist()
         assert applied == with_threshold(options, own_threshold(seen, 0.7))
