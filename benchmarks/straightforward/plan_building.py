@@ -165,7 +165,7 @@ def _change_points(states: Sequence[State], options: PlanOptions) -> list[int]:
 
 
 def _events(states: Sequence[State], options: PlanOptions) -> list[int]:
-    dims = [int(part) for part in options.gripper_dims.split(",")]
+    dims = [int(part) for part in options.gripper_dims.split(",") if part.strip()]
     deltas = [options.gripper_delta1, options.gripper_delta2]
     if options.compatible:
         opening = [max(abs(state[dim]) for dim in dims) for state in states]

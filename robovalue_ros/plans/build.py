@@ -12,7 +12,7 @@ from robovalue_ros.contracts.types import Array, SamplingPlan
 from robovalue_ros.contracts.validate import describe, require
 from robovalue_ros.plans.anchors import episode_hashes, strided
 from robovalue_ros.plans.change_points import change_points
-from robovalue_ros.plans.document import CONTENT_HASH, content_sha256, plan_arrays
+from robovalue_ros.plans.document import CONTENT_HASH, content_sha256, stored_arrays
 from robovalue_ros.plans.episodes import (
     Chunk,
     EpisodeIndex,
@@ -106,9 +106,8 @@ def build_plan(
     )  # fmt: skip
     summary = plan_summary(stages, weights, options.num_stages_K, facts)
     meta = plan_meta(options, source, facts, summary)
-    plan = SamplingPlan(starts.rows, weights.astype(np.float32), stages)
-    meta[CONTENT_HASH] = content_sha256(meta, plan_arrays(plan))
-    return SamplingPlan(plan.anchors, plan.weights, plan.stages, meta)
+    meta[CONTENT_HASH] = content_sha256(meta, stored_arrays(starts.rows, stages, weights))
+    return SamplingPlan(starts.rows, weights.astype(np.float32), stages, meta)
 
 
 def _check(table: FrameTable, options: PlanOptions) -> None:
@@ -221,7 +220,9 @@ def _sample_factor(
     else:
         gains = _gains(table, index, starts, options.action_horizon, known.values)
     if options.sample_weighting == "value":
-        return value_weights(gains, options.value_gain_floor)
+        found = value_weights(gains, options.value_gain_floor)
+        require(bool(found.any()), "values", "windows that gain value", "none that does")
+        return found
     return advantage_weights(gains, options.advantage_temperature, options.advantage_limit)
 
 

@@ -58,7 +58,14 @@ def _sha256(meta: Mapping[str, Any], more: bytes) -> hashlib._Hash:
 
 def plan_arrays(plan: SamplingPlan) -> dict[str, NDArray[Any]]:
     """Return the arrays of a plan as they are stored, in order and type."""
-    given = (plan.anchors, plan.stages, plan.weights)
+    return stored_arrays(plan.anchors, plan.stages, plan.weights)
+
+
+def stored_arrays(
+    anchors: NDArray[Any], stages: NDArray[Any], weights: NDArray[Any]
+) -> dict[str, NDArray[Any]]:
+    """Return anchors, stages and weights (N,) as they are stored."""
+    given = (anchors, stages, weights)
     return {
         name: np.asarray(values).astype(kind)
         for (name, kind), values in zip(ARRAYS.items(), given, strict=True)
