@@ -31,13 +31,11 @@ def strongest(
     the later comes first.
     """
     run = np.zeros(len(at), np.int64) if run is None else run
-    order = np.lexsort((at, run))
     if len(at) == 0:
-        return order
+        return np.empty(0, np.int64)
     rank = np.empty(len(at), np.int64)
     rank[np.lexsort((at, run, scores))] = np.arange(1, len(at) + 1)
-    if min_gap > 0:
-        order = _apart(at, run, rank, min_gap)
+    order = _apart(at, run, rank, min_gap) if min_gap > 0 else np.lexsort((at, run))
     if limit is not None:
         by_rank = order[np.lexsort((-rank[order], run[order]))]
         starts = np.flatnonzero(np.diff(run[by_rank], prepend=run[by_rank[0]] - 1))

@@ -82,9 +82,10 @@ def _ordered(values: Floats, runs: Runs) -> Floats:
         uneven: Floats = values[np.lexsort((values, runs.run))]
         return uneven
     table = np.full((len(runs), longest), np.inf)
-    table[runs.run, runs.at] = values
+    filled = np.arange(longest) < runs.counts[:, None]
+    table[filled] = values
     table.sort(axis=1)
-    ordered: Floats = table[runs.run, runs.at]
+    ordered: Floats = table[filled]
     return ordered
 
 
