@@ -12,10 +12,11 @@ APT_RENDER := libegl1 libegl-mesa0 libgles2 libgl1 libgl1-mesa-dri libglib2.0-0
 APT_VENV := python3-venv
 APT_BROWSER := chromium
 
-.PHONY: help demo test test-gpu lint bench bench-value bench-segment system system-test venv dev clean
+.PHONY: help demo test hardening test-gpu lint bench bench-value bench-segment system system-test venv dev clean
 help:
 	@echo "make demo    record, convert and look at episodes of the embedded simulator"
 	@echo "make test    run the whole test suite"
+	@echo "make hardening   fuzzing, kills and long episodes, at length: half an hour"
 	@echo "make test-gpu   the tests that need a CUDA device"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   print the benchmark tables and write docs/benchmarks.md"
@@ -28,6 +29,9 @@ demo: venv
 
 test: dev system-test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+hardening: dev system-test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough --thorough
 
 test-gpu: dev
 	@$(BIN)/python -m pytest -m gpu

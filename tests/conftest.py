@@ -8,6 +8,19 @@ from collections.abc import Iterator
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough", action="store_true",
+        help="fuzz, kill and fill memory as often and as long as `make hardening` does",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether a test that repeats a hard case should do so hundreds of times, or some."""
+    return bool(request.config.getoption("--thorough"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Hide GPUs from the suite, and give every process of it one thread.
 

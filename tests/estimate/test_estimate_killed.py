@@ -18,7 +18,7 @@ from estimate_files import World, contents, rows, scored
 
 from robovalue_ros.data.value_store.rows import read_rows
 
-KILLS = 20
+KILLS, MANY_KILLS = 3, 10
 # What tells of the run and not of its result: when it was, and what it found done already.
 HISTORY = ("hdf5_to_vjepa_value_map.jsonl", "estimate_vjepa_value.log")
 LOG = f"out/{HISTORY[0]}"
@@ -97,16 +97,16 @@ def wait_for(process: subprocess.Popen[str], file: Path) -> float:
     return time.monotonic()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 def test_killed_runs_go_on_to_the_same_results(
-    quiet: tuple[str, Path, float], world: World, tmp_path: Path
+    quiet: tuple[str, Path, float], world: World, tmp_path: Path, thorough: bool
 ) -> None:
     task, folder, seconds = quiet
     wanted, vectors = results(folder), embeddings(folder)
     rng = np.random.default_rng(len(task))
     kills = finished = 0
-    while kills < KILLS // 2:
+    while kills < (MANY_KILLS if thorough else KILLS):
         place = tmp_path / str(finished)
         process = start(world, place, task)
         if not (place / "out").exists():

@@ -15,7 +15,7 @@ from robovalue_ros.contracts.tools import WriteOptions
 from robovalue_ros.pipelines.convert import convert
 from robovalue_ros.wiring import make_writer
 
-KILLS = 20
+KILLS, MANY_KILLS = 5, 20
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["hdf5", "lerobot", "rosbag"])
-def test_killed_twenty_times(source: Path, tmp_path: Path, name: str) -> None:
+def test_killed_again_and_again(source: Path, tmp_path: Path, name: str, thorough: bool) -> None:
+    wanted = MANY_KILLS if thorough else KILLS
     rng = np.random.default_rng(11)
 
     def words(target: Path) -> list[str]:
@@ -60,7 +62,7 @@ def test_killed_twenty_times(source: Path, tmp_path: Path, name: str) -> None:
     target = tmp_path / "target"
     kills = 0
     for _ in range(400):
-        if kills == KILLS:
+        if kills == wanted:
             break
         process = start(words(target))
         # Short waits at first, so that every stage of the work meets a kill.
@@ -76,7 +78,7 @@ def test_killed_twenty_times(source: Path, tmp_path: Path, name: str) -> None:
         if target.exists():
             assert tree(target) == expected
             shutil.rmtree(target)
-    assert kills == KILLS
+    assert kills == wanted
     process = start(words(target))
     process.join(120)
     assert process.exitcode == 0

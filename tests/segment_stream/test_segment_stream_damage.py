@@ -1,4 +1,4 @@
-"""Three hundred damaged videos in a folder: each is told or cut, and none spoils another."""
+"""Damaged videos in a folder, three hundred in the thorough form: each is told or cut, and none spoils another."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cutting import config_for, cut, files_of
 from films import film, write_film
 
 from robovalue_ros.contracts.progress import SilentProgress
 
-DAMAGED, WHOLE = 300, 6
+DAMAGED, MANY_DAMAGED, WHOLE = 60, 300, 3
 
 
 def damage(content: bytes, rng: np.random.Generator) -> bytes:
@@ -44,13 +45,15 @@ class Said(SilentProgress):
         self.lines.append(text)
 
 
-def test_damaged_videos_are_told_and_passed_over(tmp_path: Path) -> None:
+@pytest.mark.thorough
+def test_damaged_videos_are_told_and_passed_over(tmp_path: Path, thorough: bool) -> None:
+    count = MANY_DAMAGED if thorough else DAMAGED
     videos, rng = tmp_path / "videos", np.random.default_rng(300)
     speeds = [0.0] * 8 + [3.0] * 16 + [0.0] * 16
     source = write_film(tmp_path / "source.mp4", film(speeds, size=(48, 64)).frames)
     content = source.read_bytes()
     videos.mkdir()
-    for number in range(DAMAGED):
+    for number in range(count):
         changed = damage(content, rng)
         (videos / f"damaged_{number:03d}.mp4").write_bytes(changed)
     for number in range(WHOLE):
@@ -58,11 +61,11 @@ def test_damaged_videos_are_told_and_passed_over(tmp_path: Path) -> None:
     said = Said()
     result = cut(config_for(videos, tmp_path / "out", run_workers=2), progress=said)
 
-    assert len(result.outcomes) == DAMAGED + WHOLE
+    assert len(result.outcomes) == count + WHOLE
     told = {outcome.name: outcome for outcome in result.outcomes}
     damaged = [outcome for outcome in result.outcomes if outcome.status == "damaged"]
-    assert DAMAGED // 2 < len(damaged) <= DAMAGED
-    assert result.count("cut") + len(damaged) == DAMAGED + WHOLE
+    assert count // 2 < len(damaged) <= count
+    assert result.count("cut") + len(damaged) == count + WHOLE
     for outcome in damaged:
         assert outcome.note and any(outcome.name in line for line in said.lines)
         left = tmp_path / "out" / outcome.name
