@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,14 +48,25 @@ def started(name: str, cwd: Path, *words: str, **environment: str) -> subprocess
     return subprocess.Popen(
         [sys.executable, "-c", LAUNCH, str(ROOT / "launch" / f"{name}.launch.py"), *words],
         cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "ROS_LOG_DIR": str(cwd / "log"), **environment},
+        env={**os.environ, "ROS_LOG_DIR": str(cwd / "log"), **environment}, start_new_session=True,
     )  # fmt: skip
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C: a terminal tells the launch and everything that it has started."""
+    # Not while launch still hands on the line that somebody waited for: its loop would break.
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
 
 
 def launched(name: str, cwd: Path, *words: str, **environment: str) -> tuple[int, str]:
     """Run a launch file to its end; return its exit code and everything that was said."""
     process = started(name, cwd, *words, **environment)
-    said, _ = process.communicate(timeout=240)
+    try:
+        said, _ = process.communicate(timeout=240)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     return process.returncode, said
 
 

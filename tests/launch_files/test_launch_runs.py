@@ -6,9 +6,7 @@ Needs `launch` and `launch_ros`, which come with ROS 2 and not from PyPI.
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from code_data import make_folder
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
-from launch_runner import FILES, NAMES, ROOT, calls, launched, started
+from launch_runner import FILES, NAMES, ROOT, calls, interrupt, launched, started
 
 from robovalue_ros.cli.commands import config_of
 from robovalue_ros.nodes.launching.arguments import launch_arguments
@@ -257,8 +255,7 @@ def test_the_value_node_runs_until_it_is_told_to_stop(made: Made) -> None:
     words = [f"model:={made.model}", "namespace:=arm", "cameras:=cam_high:=eye, cam_left_wrist:=hand"]  # fmt: skip
     process = started("value", made.folder, *words, "task:=5", "log_level:=debug")
     wait_for_line(process, "cam_high on eye, cam_left_wrist on hand")
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    interrupt(process)
     rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
@@ -269,7 +266,7 @@ def test_the_segmenter_node_runs_until_it_is_told_to_stop(tmp_path: Path) -> Non
     words = [f"params_file:={shipped}", "image_topic:=/eye/compressed", "threshold:=0.5"]
     process = started("segmenter", tmp_path, *words)
     wait_for_line(process, "energy velocity from 0.5 on, lucas_kanade; camera on /eye/compressed")
-    process.send_signal(signal.SIGINT)
+    interrupt(process)
     rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
@@ -280,7 +277,7 @@ def test_arguments_count_more_than_a_parameter_file(made: Made) -> None:
     words = [f"params_file:={shipped}", f"model:={made.model}", "transport:=compressed"]
     process = started("value", made.folder, *words)
     wait_for_line(process, "cam_high on image/compressed, cam_left_wrist on image_2/compressed")
-    process.send_signal(signal.SIGINT)
+    interrupt(process)
     rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0, rest
 
