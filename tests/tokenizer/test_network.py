@@ -169,6 +169,17 @@ def test_errors_are_measured_along_each_side() -> None:
     assert float(found["delta_auc"]) == pytest.approx((0.5 + 9 * 1.0) / 10)
 
 
+def test_a_way_is_compared_with_a_way_whatever_the_time() -> None:
+    there = torch.tensor([0.1, 0.0]).expand(5, 3, 2)  # five steps of three points
+    late = torch.cat([torch.zeros(1, 3, 2), there[:4]])
+    beside = there.clone()
+    beside[0, 0, 1] = 0.3  # one point goes beside its way from the first step on
+    found = [motion_errors(told, there, (60, 80))["cross_track"] for told in (there, late, beside)]
+    assert float(found[0]) == pytest.approx(0.0, abs=1e-6)
+    assert float(found[1]) == pytest.approx(0.1 / 5)  # only the start lies off the way
+    assert float(found[2]) == pytest.approx(0.3 / 3)
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_a_gpu_gives_nearly_the_same_tokens(precision: str) -> None:
