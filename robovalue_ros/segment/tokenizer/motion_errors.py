@@ -43,7 +43,7 @@ def motion_errors(
 
 
 def _cross_track(told: Tensor, true: Tensor) -> Tensor:
-    distances: Tensor = torch.cdist(_ways(told), _ways(true))  # type: ignore[no-untyped-call]
+    distances: Tensor = torch.cdist(_ways(told), _ways(true))
     return distances.amin(-1).mean()
 
 
