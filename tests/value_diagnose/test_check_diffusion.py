@@ -12,8 +12,9 @@ from PIL import Image
 
 from robovalue_ros.cli.main import main
 from robovalue_ros.contracts.errors import DataError
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store.diffusion import TRAIN_FILE, read_scorers
-from robovalue_ros.data.value_store.npz import read_members, write_arrays
+from robovalue_ros.data.value_store.npz import read_members
 from robovalue_ros.pipelines.diagnose.diffusion import (
     HISTOGRAM_FILE,
     SUMMARY_FILE,

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import DataError
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store import diffusion
 from robovalue_ros.data.value_store.denoiser_file import model_file
 from robovalue_ros.data.value_store.ids import cfg_id
-from robovalue_ros.data.value_store.npz import read_members, write_arrays
+from robovalue_ros.data.value_store.npz import read_members
 from robovalue_ros.data.value_store.reports import read_report
 from robovalue_ros.value.config import SegmentConfig
 from robovalue_ros.value.denoise import DiffusionScorer, episode_noise

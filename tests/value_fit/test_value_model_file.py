@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ContractError, DataError
-from robovalue_ros.data.value_store.npz import read_members, write_arrays
+from robovalue_ros.data.plain_npz import write_arrays
+from robovalue_ros.data.value_store.npz import read_members
 from robovalue_ros.data.value_store.value_model import read_value_model, write_value_model
 from robovalue_ros.value.stream.live import stream_samples
 

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ConfigError, DataError
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store import centers
 from robovalue_ros.data.value_store.inert_pickle import PickleRefused, plain_data
 from robovalue_ros.data.value_store.migrate import migrate_pickled_centers
-from robovalue_ros.data.value_store.npz import read_members, write_arrays
+from robovalue_ros.data.value_store.npz import read_members
 from robovalue_ros.data.value_store.warp import StoredWarp, read_warp, write_warp
 from robovalue_ros.value.reference import Group
 from robovalue_ros.value.warp import fit_warp

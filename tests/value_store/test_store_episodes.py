@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ContractError, DataError
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store.episode import (
     EpisodeValues,
     Recording,
@@ -19,7 +20,7 @@ from robovalue_ros.data.value_store.episode import (
     write_segment_values,
 )
 from robovalue_ros.data.value_store.naming import value_names
-from robovalue_ros.data.value_store.npz import read_members, write_arrays
+from robovalue_ros.data.value_store.npz import read_members
 
 COMMON = {
     "distance": "f4", "value_pred": "f4", "trim_start": "i4", "trim_end": "i4", "t_total": "i4",

@@ -30,7 +30,7 @@ from robovalue_ros.data.embedding_cache.legacy_names import (
     key_count,
     parse_array_name,
 )
-from robovalue_ros.data.embedding_cache.plain_npz import read_arrays
+from robovalue_ros.data.plain_npz import read_arrays
 
 Array = NDArray[Any]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.data.atomic import atomic_path
 from robovalue_ros.data.embedding_cache.keys import DIGEST
-from robovalue_ros.data.embedding_cache.plain_npz import read_arrays
+from robovalue_ros.data.plain_npz import read_arrays
 
 Digests = NDArray[np.bytes_]
 Vectors = NDArray[np.float32]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.types import ValueCurve
 from robovalue_ros.contracts.validate import describe, frozen_array, require
-from robovalue_ros.data.value_store.npz import Members, read_members, write_arrays
+from robovalue_ros.data.plain_npz import write_arrays
+from robovalue_ros.data.value_store.npz import Members, read_members
 
 CAUSAL_FOLDER = "causal_values"
 SCHEMA = 1

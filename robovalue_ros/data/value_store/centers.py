@@ -18,8 +18,9 @@ import numpy as np
 
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.validate import require
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store.group_info import info_of, stored_info
-from robovalue_ros.data.value_store.npz import Members, Plain, read_members, write_arrays
+from robovalue_ros.data.value_store.npz import Members, Plain, read_members
 from robovalue_ros.value.reference import Group
 from robovalue_ros.value.scaling import Scaler
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from robovalue_ros.contracts.config import from_mapping
 from robovalue_ros.contracts.errors import ConfigError, ContractError, DataError
 from robovalue_ros.contracts.validate import frozen_array, require
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store.centers import quoted
 from robovalue_ros.data.value_store.denoiser_file import (
     ADVICE,
@@ -30,7 +31,7 @@ from robovalue_ros.data.value_store.denoiser_file import (
     write_denoiser,
 )
 from robovalue_ros.data.value_store.ids import BETA_END, BETA_START, cfg_id
-from robovalue_ros.data.value_store.npz import Members, read_members, write_arrays
+from robovalue_ros.data.value_store.npz import Members, read_members
 from robovalue_ros.data.value_store.reports import write_report
 from robovalue_ros.value.config import SegmentConfig
 from robovalue_ros.value.denoise import DiffusionScorer, LatentSpace

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.contracts.validate import FrozenMapping, require
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store.episode_keys import (
     CAMERAS,
     FRAMES,
@@ -25,7 +26,7 @@ from robovalue_ros.data.value_store.episode_keys import (
     scalars_of,
 )
 from robovalue_ros.data.value_store.ids import cfg_id
-from robovalue_ros.data.value_store.npz import Members, read_members, write_arrays
+from robovalue_ros.data.value_store.npz import Members, read_members
 from robovalue_ros.value.config import ProgressConfig, SegmentConfig
 from robovalue_ros.value.progress_method import ProgressCurve
 from robovalue_ros.value.segment_method import SegmentCurve

@@ -1,18 +1,11 @@
-"""Archives of plain arrays: the same content gives the same bytes, and damage is an error.
+"""What the archives of the value store hold: named members with their types, or an error.
 
-Today's files are ordinary numpy archives, and ours stay readable by `numpy.load`. Reading goes
-through a parser of our own, because every array must be proven complete (checksum first, then
-shape against size) and because an array of objects has to be recognised without being unpickled.
+Today's files hold pickled objects beside plain arrays; their bytes are handed on unopened.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,37 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robovalue_ros.contracts.errors import DataError
-from robovalue_ros.data.atomic import write_bytes
+from robovalue_ros.data.plain_npz import UNREADABLE, members
 
 Plain = NDArray[Any]
-# The earliest date that the format can hold: a clock has no place in a result.
-NO_DATE = (1980, 1, 1, 0, 0, 0)
-UNIX = 3
-# A declared size beyond this is a damaged or hostile header, not a value file.
-LARGEST_MEMBER = 1 << 32
-PLAIN_KINDS = "biufU"
-# What the standard library raises for archives it cannot make sense of.
-UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, IndexError,
-    NotImplementedError, RuntimeError, OverflowError, MemoryError,
-)  # fmt: skip
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays, numbers and texts atomically as a compressed archive, in the order given."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, value in arrays.items():
-            array = np.asarray(value)
-            if array.dtype.kind not in PLAIN_KINDS:
-                raise TypeError(f"{name} is a {array.dtype} array; only plain arrays are stored")
-            packed = io.BytesIO()
-            np.lib.format.write_array(packed, array, version=(1, 0), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", NO_DATE)
-            entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, UNIX
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, packed.getvalue())
-    write_bytes(path, content.getvalue())
+# Declared sizes beyond this are a damaged or hostile header, not a value file.
+LARGEST_FILE = 1 << 33
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,18 +81,12 @@ def read_members(path: Path) -> Members:
     arrays: dict[str, Plain] = {}
     pickled: dict[str, bytes] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if entry.file_size > LARGEST_MEMBER:
-                    raise ValueError(f"{entry.filename} declares {entry.file_size} bytes")
-                name = entry.filename.removesuffix(".npy")
-                if name in arrays or name in pickled:
-                    raise ValueError(f"{name} occurs twice")
-                dtype, shape, fortran, payload = _parsed(archive.read(entry))
-                if dtype.hasobject:
-                    pickled[name] = payload
+        with path.open("rb") as stream:
+            for member in members(stream, lambda _: True, LARGEST_FILE):
+                if member.is_pickled:
+                    pickled[member.name] = member.payload
                 else:
-                    arrays[name] = _plain(name, dtype, shape, fortran, payload)
+                    arrays[member.name] = member.array()
     except FileNotFoundError:
         raise DataError(path, "is absent", "a value file") from None
     except (OSError, *UNREADABLE) as problem:
@@ -135,31 +96,3 @@ def read_members(path: Path) -> Members:
             "Delete the file and run again; it is made anew.",
         ) from problem  # fmt: skip
     return Members(path, arrays, pickled)
-
-
-def _parsed(member: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, bytes]:
-    """Split a member into dtype, shape, order and payload."""
-    stream = io.BytesIO(member)
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"array format {version} is unknown")
-    return dtype, shape, fortran, member[stream.tell() :]
-
-
-def _plain(
-    name: str, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool, payload: bytes
-) -> Plain:
-    if dtype.kind not in PLAIN_KINDS or dtype.subdtype is not None:
-        raise ValueError(f"{name} is a {dtype} array")
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(payload):
-        raise ValueError(f"{name} has {len(payload)} bytes for shape {shape} of {dtype}")
-    if dtype.itemsize == 0:
-        empty: Plain = np.zeros(shape, dtype)
-        empty.flags.writeable = False
-        return empty
-    array: Plain = np.frombuffer(payload, dtype).reshape(shape, order="F" if fortran else "C")
-    return array

@@ -14,7 +14,8 @@ from typing import Any
 
 from robovalue_ros.contracts.errors import ContractError, DataError
 from robovalue_ros.contracts.validate import FrozenMapping
-from robovalue_ros.data.value_store.npz import Members, Plain, read_members, write_arrays
+from robovalue_ros.data.plain_npz import write_arrays
+from robovalue_ros.data.value_store.npz import Members, Plain, read_members
 from robovalue_ros.value.stream.model import ValueModel
 
 SCHEMA = 1

@@ -11,8 +11,9 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from robovalue_ros.contracts.errors import DataError
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store.inert_pickle import PickleRefused, plain_data
-from robovalue_ros.data.value_store.npz import Members, read_members, write_arrays
+from robovalue_ros.data.value_store.npz import Members, read_members
 from robovalue_ros.value.warp import FitMethod, Warp
 
 WARP_FILE = "warp_f.npz"

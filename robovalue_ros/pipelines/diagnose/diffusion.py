@@ -14,6 +14,7 @@ from robovalue_ros.contracts.errors import DataError
 from robovalue_ros.contracts.progress import Progress, SilentProgress
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.atomic import write_bytes
+from robovalue_ros.data.plain_npz import write_arrays
 from robovalue_ros.data.value_store.diffusion import (
     SCALER_FILE,
     TRAIN_FILE,
@@ -22,7 +23,6 @@ from robovalue_ros.data.value_store.diffusion import (
     read_training,
     stored_diffusion_cfg,
 )
-from robovalue_ros.data.value_store.npz import write_arrays
 from robovalue_ros.data.value_store.reports import write_report
 from robovalue_ros.pipelines.diagnose.config import Kind
 from robovalue_ros.pipelines.diagnose.heat_maps import HeatMaps, draw_heat_maps
