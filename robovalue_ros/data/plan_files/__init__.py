@@ -1,0 +1,1 @@
+"""Files of sampling plans, and of the statistics that training normalises with."""
