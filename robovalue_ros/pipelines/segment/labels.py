@@ -25,8 +25,8 @@ from robovalue_ros.data.exports.subtasks import (
     write_subtasks,
 )
 from robovalue_ros.data.lerobot.naming import INFO_PATH
-from robovalue_ros.data.substep_plans import read_plans, task_key
 from robovalue_ros.data.segment_files import SegmentsFile, read_segments, segment_files
+from robovalue_ros.data.substep_plans import read_plans, task_key
 from robovalue_ros.pipelines.recordings import Opener
 from robovalue_ros.pipelines.segment.labels_config import LabelsConfig
 from robovalue_ros.segment.cuts import cuts, pieces
