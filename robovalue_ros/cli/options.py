@@ -77,7 +77,8 @@ def _command_line_type(config_type: type, default: Any) -> type:
                 tyro.conf.Positional,
             ]
         else:
-            marks = [tyro.conf.arg(help=help_text)]
+            aliases = item.metadata.get("aliases") or None
+            marks = [tyro.conf.arg(help=help_text, aliases=aliases)]
         annotated = Annotated.__class_getitem__((kind, *marks))  # type: ignore[attr-defined]
         fields.append((item.name, annotated, _field_default(item, value)))
     # Required fields first, as dataclasses demand.

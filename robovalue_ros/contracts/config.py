@@ -29,14 +29,18 @@ def option(
     high: float | None = None,
     live: bool = False,
     positional: bool = False,
+    aliases: tuple[str, ...] = (),
 ) -> Any:
     """Declare a configuration field.
 
     low, high: inclusive limits of a number. live: may change while a node runs. positional: given
-    without a flag on the command line. A mutable default
+    without a flag on the command line. aliases: other flags for it there. A mutable default
     is given as a factory (a type or a function without arguments); `...` marks a required field.
     """
-    metadata = {"help": help, "low": low, "high": high, "live": live, "positional": positional}
+    metadata: dict[str, Any] = {
+        "help": help, "low": low, "high": high, "live": live, "positional": positional,
+        "aliases": aliases,
+    }  # fmt: skip
     if default is ...:
         return dataclasses.field(metadata=metadata)
     if callable(default):

@@ -6,7 +6,8 @@ Several processes take part when they were started together, by `torchrun` or `a
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 
 from robovalue_ros.contracts.errors import ConfigError, MissingExtra
 from robovalue_ros.training.options import Device, Precision
+from robovalue_ros.training.task import Samples
 
 _MODES = {"fp32": "no", "fp16": "fp16", "bf16": "bf16"}
 _AMPERE = 8
@@ -64,3 +66,29 @@ def on_device(device: torch.device, batch: Any) -> Any:
     if isinstance(batch, tuple):
         return tuple(on_device(device, part) for part in batch)
     return batch
+
+
+def load_batches(
+    samples: Samples,
+    batches: Sequence[Any],
+    collate: Callable[[list[Any]], Any],
+    workers: int,
+    device: torch.device,
+) -> Iterator[Any]:
+    """Yield batches of samples, each named by the numbers in it; workers: processes that read."""
+    from torch.utils.data import DataLoader
+
+    source: Any = samples
+    loader: DataLoader[Any] = DataLoader(
+        source, batch_sampler=[batch.tolist() for batch in batches], collate_fn=collate,
+        num_workers=workers, generator=torch.Generator(),
+        multiprocessing_context="spawn" if workers else None, pin_memory=device.type == "cuda",
+    )  # fmt: skip
+    return iter(loader)
+
+
+@contextmanager
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """Leave the global random state as it was: layers know no other, so each batch seeds it."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield

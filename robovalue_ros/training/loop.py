@@ -10,18 +10,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from robovalue_ros.contracts.config import to_mapping
 from robovalue_ros.contracts.errors import ConfigError
 from robovalue_ros.contracts.progress import Progress, SilentProgress, Tick
 from robovalue_ros.contracts.types import Finding
+from robovalue_ros.plans.run_summary import RunFacts
 from robovalue_ros.training.checkpoints import (
     BEST,
     LATEST,
@@ -36,38 +36,25 @@ from robovalue_ros.training.checkpoints import (
     with_prefix,
     write_checkpoint,
 )
-from robovalue_ros.training.engine import on_device, open_accelerator
+from robovalue_ros.training.engine import load_batches, on_device, open_accelerator, own_randomness
+from robovalue_ros.training.freezing import freeze
 from robovalue_ros.training.interruption import Interruption
 from robovalue_ros.training.logger import Logger, SilentLogger, TrainingLogger, open_sinks
-from robovalue_ros.training.options import LoopConfig
-from robovalue_ros.training.schedule import (
-    MicroBatch,
-    Step,
-    epoch_steps,
-    even_batches,
-    rate_share,
-)
+from robovalue_ros.training.options import LoopConfig, loop_settings
+from robovalue_ros.training.place import Place
+from robovalue_ros.training.plan_options import schedule_settings
+from robovalue_ros.training.planned import RunPlan
+from robovalue_ros.training.rates import run_rates
+from robovalue_ros.training.run_files import describe_run
+from robovalue_ros.training.schedule import MicroBatch, Step, epoch_steps, even_batches, steps_of
 from robovalue_ros.training.tally import LOSS, Tally
-from robovalue_ros.training.task import Measured, Span, Task, TrainingData
+from robovalue_ros.training.task import Measured, Samples, Span, Task, TrainingData
 
 BETAS = (0.9, 0.95)
 COUNTS = "counts."
 DEFAULT_PROGRESS = SilentProgress()
-
-
-@dataclass
-class Place:
-    """Where a training is, all that a checkpoint holds beside weights and optimizer."""
-
-    epoch: int = 0
-    step_in_epoch: int = 0
-    step: int = 0
-    best: float | None = None
-    best_epoch: int = 0
-    since_best: int = 0
-    told: list[str] = field(default_factory=list)
-    memory: dict[str, float] = field(default_factory=dict)
-    tally: Tally = field(default_factory=Tally)
+NO_PLAN = RunPlan()
+SAMPLER = "sampler"
 
 
 @dataclass(frozen=True)
@@ -94,6 +81,7 @@ def train(
     *,
     rng: np.random.Generator,
     settings: Mapping[str, Any],
+    run: RunPlan = NO_PLAN,
     resume: bool = False,
     progress: Progress = DEFAULT_PROGRESS,
     interruption: Interruption | None = None,
@@ -101,30 +89,27 @@ def train(
     """Train a task's network; `folder` gets log, `latest`, `best` and the weights of some epochs.
 
     rng: decides every draw; resuming needs it in the same state as the first time. settings: other
-    plain values that the result depends on, compared when a run goes on. Raises ConfigError,
-    DataError, MissingExtra.
+    plain values that the result depends on, compared when a run goes on. run: a plan that samples
+    are drawn by, and how rates fit it; an epoch is then a pass of the plan. Raises ConfigError,
+    DataError, MissingExtra, PlanError.
     """
     if not len(data.train):
         raise ConfigError("there is nothing to learn from", "at least one sample")
     root = int(rng.integers(2**62))
     accelerator = open_accelerator(config.device, config.precision)
-    shaping = {**to_mapping(config), **settings}
-    run = _Run(task, data, config, folder, accelerator, root, shaping, progress)
-    with _own_randomness(accelerator.device), interruption or nullcontext(Interruption()) as stop:
+    shaping = {**loop_settings(config), **settings, **schedule_settings(run.schedule)}
+    if run.planned is not None:
+        shaping |= run.planned.settings()
+    freeze(task, run.schedule.freeze_mode)
+    going = _Run(task, data, config, folder, accelerator, root, shaping, progress, run)
+    with own_randomness(accelerator.device), interruption or nullcontext(Interruption()) as stop:
         try:
             if resume:
-                run.restore()
-            return run.to_the_end(stop)
+                going.restore()
+            return going.to_the_end(stop)
         finally:
-            run.logger.close()
+            going.logger.close()
             accelerator.end_training()
-
-
-@contextmanager
-def _own_randomness(device: torch.device) -> Iterator[None]:
-    """Leave the global random state as it was: layers know no other, so each batch seeds it."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        yield
 
 
 class _Run:
@@ -138,8 +123,10 @@ class _Run:
         root: int,
         shaping: Mapping[str, Any],
         progress: Progress,
+        run: RunPlan,
     ) -> None:
         self.task, self.data, self.config, self.folder = task, data, config, folder
+        self.run, self.planned = run, run.planned
         self.accelerator, self.root, self.shaping = accelerator, root, shaping
         self.first = bool(accelerator.is_main_process)
         self.progress: Progress = progress if self.first else SilentProgress()
@@ -152,6 +139,13 @@ class _Run:
         )
         self.model, self.optimizer = accelerator.prepare(task, optimizer)
         self.steps_per_epoch = len(self._steps(0))
+        self.steps = config.num_train_steps or config.epochs * self.steps_per_epoch
+        self.epochs = -(-self.steps // self.steps_per_epoch)
+        self.seen = None
+        if self.planned is not None:
+            self.seen = self.planned.seen(self.steps, config.batch_size)
+        repeat = None if self.seen is None else self.seen.effective_repeat
+        self.rates = run_rates(config, self.steps, run.schedule, repeat)
 
     # Going on
 
@@ -167,6 +161,8 @@ class _Run:
         stored = about["tally"] if self.first else {"samples": 0, "sums": {}}
         tally = Tally.restored(stored, counts)
         self.place = Place(**about["place"], tally=tally)
+        if self.planned is not None:
+            self.planned.stream.restore(self.place.epoch, about.get(SAMPLER) or {})
         if not self.first:  # the other processes' share is in the first one's
             self.place.tally = Tally()
 
@@ -174,7 +170,7 @@ class _Run:
         config, place = self.config, self.place
         self._open_logger()
         early = interrupted = False
-        while place.epoch < config.epochs and not early:
+        while place.step < self.steps and not early:
             begin = time.monotonic()
             if not self._epoch(stop):
                 interrupted = True
@@ -202,21 +198,37 @@ class _Run:
         self.logger = TrainingLogger(self.folder, sinks, after=after)
         if after is None:
             self.logger.log("start", 0, {"settings": dict(self.shaping)})
+        self._describe()
+
+    def _describe(self) -> None:
+        """Leave the run's summary and plan in its folder, and tell what could not be done."""
+        facts = RunFacts(
+            train_config_name=self.task.kind, exp_name=self.folder.name, seed=self.run.seed,
+            num_train_steps=self.steps, batch_size=self.config.batch_size,
+        )  # fmt: skip
+        found = [Finding("note", "schedule", note) for note in self.rates.notes]
+        found += describe_run(self.folder, facts, self.run, self.seen, self.rates.scale)
+        for finding in found:
+            self._tell(finding)
 
     # One epoch
 
     def _steps(self, epoch: int) -> list[Step]:
-        config = self.config
+        config, limit = self.config, self.config.samples_per_epoch
+        if self.planned is not None:
+            rng = np.random.default_rng([self.root, epoch])
+            order = self.planned.order(epoch, config.batch_size, limit)
+            return steps_of(order, config.batch_size, config.micro_batch, rng)
         return epoch_steps(
-            len(self.data.train), config.batch_size, config.micro_batch, self.root, epoch,
-            config.samples_per_epoch,
-        )  # fmt: skip
+            len(self.data.train), config.batch_size, config.micro_batch, self.root, epoch, limit
+        )
 
     def _epoch(self, stop: Interruption) -> bool:
         """Do what is left of an epoch's steps; tell whether it got to the end."""
-        steps = self._steps(self.place.epoch)
+        begun = self.place.step - self.place.step_in_epoch
+        steps = self._steps(self.place.epoch)[: self.steps - begun]
         self.model.train()
-        name = f"epoch {self.place.epoch + 1}/{self.config.epochs}"
+        name = f"epoch {self.place.epoch + 1}/{self.epochs}"
         with self.progress.stage(name, len(steps)) as tick:
             tick(self.place.step_in_epoch)
             mine = [self._mine(step) for step in steps[self.place.step_in_epoch :]]
@@ -232,22 +244,13 @@ class _Run:
         processes, number = self.accelerator.num_processes, self.accelerator.process_index
         return step[number::processes] or (step[0]._replace(share=0.0),)
 
-    def _load(self, samples: Any, batches: Sequence[Any]) -> Iterator[Any]:
-        from torch.utils.data import DataLoader
-
-        workers = self.config.workers
-        loader: DataLoader[Any] = DataLoader(
-            samples, batch_sampler=[batch.tolist() for batch in batches],
-            collate_fn=self.data.collate, num_workers=workers, generator=torch.Generator(),
-            multiprocessing_context="spawn" if workers else None,
-            pin_memory=self.accelerator.device.type == "cuda",
-        )  # fmt: skip
-        return iter(loader)
+    def _load(self, samples: Samples, batches: Sequence[Any]) -> Iterator[Any]:
+        device = self.accelerator.device
+        return load_batches(samples, batches, self.data.collate, self.config.workers, device)
 
     def _step(self, part: Sequence[MicroBatch], batches: Iterator[Any], tick: Tick) -> None:
         place, config = self.place, self.config
-        done = place.step / (config.epochs * self.steps_per_epoch)
-        rate = config.lr * rate_share(config.lr_schedule, done, config.warm_up)
+        rate = self.rates.at(place.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         tally = Tally()
@@ -281,6 +284,7 @@ class _Run:
         told = {f"train_{name}": value for name, value in means.items()}
         told |= {f"train_{k}": v for k, v in self.task.summary(whole.counts, "step").items()}
         told |= {"lr": rate, "grad_norm": float(norm), "epoch": self.place.epoch + 1}
+        told |= {} if self.seen is None else self.seen.metrics()
         self.logger.log("step", self.place.step, told)
         self._require_finite(means[LOSS])
         self._warn("step", told)
@@ -336,11 +340,13 @@ class _Run:
         for finding in self.task.warnings(span, told, self.place.step, self.place.memory):
             if finding.subject not in self.place.told:
                 self.place.told.append(finding.subject)
-                self.findings.append(finding)
-                self.progress.say(f"{finding.level}: {finding.found} {finding.advice}")
-                self.logger.log(
-                    "warning", self.place.step, {"found": finding.found, "advice": finding.advice}
-                )
+                self._tell(finding)
+
+    def _tell(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        self.progress.say(f"{finding.level}: {finding.found} {finding.advice}")
+        about = {"found": finding.found, "advice": finding.advice}
+        self.logger.log("warning", self.place.step, about)
 
     def _require_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -380,6 +386,8 @@ class _Run:
                 **self._about(), "settings": dict(self.shaping), "place": where, "tally": tally,
                 "scaler": scaler.state_dict() if scaler is not None else None,
             }  # fmt: skip
+            if self.planned is not None:
+                about[SAMPLER] = self.planned.stream.stored(place.epoch)
             write_checkpoint(self.folder / LATEST, tensors, about)
         self.accelerator.wait_for_everyone()
 

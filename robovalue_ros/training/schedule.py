@@ -48,6 +48,13 @@ def epoch_steps(
     """
     rng = np.random.default_rng([root, epoch])
     order = rng.permutation(samples)[: limit or samples]
+    return steps_of(order, batch_size, micro_batch, rng)
+
+
+def steps_of(
+    order: NDArray[np.int64], batch_size: int, micro_batch: int, rng: np.random.Generator
+) -> list[Step]:
+    """Cut an order of samples into steps and their micro-batches, whose seeds `rng` draws."""
     small = min(micro_batch, batch_size)
     steps: list[Step] = []
     for start in range(0, len(order), batch_size):

@@ -23,10 +23,12 @@ class Measured(NamedTuple):
 
 
 class Task(nn.Module, ABC):
-    """A network and its loss. kind: names its checkpoints."""
+    """A network and its loss. kind: names its checkpoints. strong_freeze: the paths of the weights,
+    as an expression, that stay as they are with freeze_mode strong; None: there are no such."""
 
     kind: str
     network: nn.Module
+    strong_freeze: str | None = None
 
     @abstractmethod
     def forward(self, batch: Any) -> Measured:

@@ -27,6 +27,8 @@ class TokenizerTask(Task):
     """Tell each point's displacement from the codes of its window."""
 
     kind = KIND
+    # What makes codes of a motion: with it as it is, codes keep their meaning.
+    strong_freeze = r"encoder\..*|quantize\.project_in\..*"
 
     def __init__(self, network: MotionTokenizer, loss: LossConfig, lr: float) -> None:
         """lr: only for the advice that a warning gives."""
