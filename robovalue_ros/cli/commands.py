@@ -170,6 +170,41 @@ COMMANDS: dict[str, Command] = {
         f"{_CLI}.codes_cluster:run",
         f"{_PIPELINES}.codes.config:CodesClusterConfig",
     ),
+    "plan build": Command(
+        "fix which rows training sees, how often and in which stage",
+        f"{_CLI}.plan_build:run",
+        f"{_PIPELINES}.plans.config:PlanBuildConfig",
+    ),
+    "plan verify": Command(
+        "check that a plan is whole, and of these data",
+        f"{_CLI}.plan_verify:run",
+        f"{_PIPELINES}.plans.config:PlanVerifyConfig",
+    ),
+    "plan inspect": Command(
+        "look at a plan: stages, weights, events, what training sees",
+        f"{_CLI}.plan_inspect:run",
+        f"{_PIPELINES}.plans.config:PlanInspectConfig",
+    ),
+    "plan compare": Command(
+        "tell what two plans share",
+        f"{_CLI}.plan_inspect:run_compare",
+        f"{_PIPELINES}.plans.config:PlanCompareConfig",
+    ),
+    "plan episodes": Command(
+        "tell whether a data set has what plans need",
+        f"{_CLI}.plan_episodes:run",
+        f"{_PIPELINES}.plans.config:PlanEpisodesConfig",
+    ),
+    "plan horizon": Command(
+        "show what action windows hold at the end of an episode",
+        f"{_CLI}.plan_episodes:run_horizon",
+        f"{_PIPELINES}.plans.config:PlanHorizonConfig",
+    ),
+    "plan norm-stats": Command(
+        "compute what states and actions are normalised with",
+        f"{_CLI}.plan_norm_stats:run",
+        f"{_PIPELINES}.plans.config:NormStatsConfig",
+    ),
     "report": Command(
         "make one HTML page of episodes to look at", f"{_CLI}.report:run", f"{_TOOLS}:ReportConfig"
     ),

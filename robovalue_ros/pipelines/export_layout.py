@@ -53,7 +53,7 @@ def layout_of(
         layout = lerobot_layout(root)
     else:
         layout = reader_layout(readers.of(root))
-    return layout, *_matched(episodes, curve, root, layout)
+    return layout, *matched(episodes, curve, root, layout)
 
 
 def _own_layout(
@@ -92,9 +92,13 @@ def _frames(scored: ScoredEpisode, readers: Readers) -> int:
         episode.close()
 
 
-def _matched(
+def matched(
     episodes: Sequence[ScoredEpisode], curve: CurveName, root: Path, layout: Layout
 ) -> tuple[list[Placed], list[Finding]]:
+    """Return the scored episodes that a data set has; others are told.
+
+    Raises DataError when there is none, or when two fit one episode.
+    """
     spans = {span.id: span for span in layout.spans}
     taken: dict[str, ScoredEpisode] = {}
     findings: list[Finding] = []

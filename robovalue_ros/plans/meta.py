@@ -152,3 +152,27 @@ def weight_stats(weights: Floats) -> dict[str, float]:
         "median": float(np.median(weights)),
         "max": float(weights.max()),
     }
+
+
+def event_options(meta: Mapping[str, Any]) -> PlanOptions:
+    """Return the options by which a plan looked for events; what it does not tell is as usual.
+
+    Plans of older tools do not say how they looked, so it was as those tools do.
+    """
+    told = meta.get("gripper_event") or {}
+    usual = PlanOptions()
+    window, change = told.get("smoothing") or {}, told.get("diff") or {}
+    level, around = told.get("threshold") or {}, told.get("event_window") or {}
+    noise = meta.get("gripper_noise_ratio")
+    return PlanOptions(
+        gripper_event_enabled=bool(told.get("enabled", False)),
+        gripper_dims=",".join(map(str, told.get("gripper_dims") or ())) or usual.gripper_dims,
+        gripper_smooth_window=window.get("window", usual.gripper_smooth_window),
+        gripper_delta1=change.get("delta1", usual.gripper_delta1),
+        gripper_delta2=change.get("delta2", usual.gripper_delta2),
+        gripper_quantile_q=level.get("q", usual.gripper_quantile_q),
+        gripper_min_gap=told.get("min_gap", usual.gripper_min_gap),
+        gripper_noise_ratio=usual.gripper_noise_ratio if noise is None else noise,
+        gripper_event_mode=around.get("mode", usual.gripper_event_mode),
+        compat=meta.get("compat", "reference"),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -171,8 +172,17 @@ def _chapter(place: int, chapter: ReportChapter) -> str:
         )
     return (
         f'<section id="chapter-{place + 1}" class="block chapter"><h2>{escape(chapter.title)}</h2>'
-        f'<div class="prose">{text}</div>{table}</section>'
+        f'<div class="prose">{text}</div>{_picture(chapter)}{table}</section>'
     )
+
+
+def _picture(chapter: ReportChapter) -> str:
+    if not chapter.picture:
+        return ""
+    content = base64.b64encode(chapter.picture).decode("ascii")
+    alt = escape(chapter.caption or chapter.title)
+    caption = f"<figcaption>{escape(chapter.caption)}</figcaption>" if chapter.caption else ""
+    return f'<figure><img alt="{alt}" src="data:image/png;base64,{content}">{caption}</figure>'
 
 
 def _is_numeric(values: Sequence[Cell]) -> bool:

@@ -125,12 +125,17 @@ class ReportEpisode:
 
 @dataclass(frozen=True, slots=True)
 class ReportChapter:
-    """A heading, paragraphs (separated by an empty line) and, with columns, a table."""
+    """A heading, paragraphs (separated by an empty line) and, with columns, a table.
+
+    picture: a PNG that stands below the text; caption: what it shows, in words.
+    """
 
     title: str
     text: str = ""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
+    picture: bytes = b""
+    caption: str = ""
 
     def __post_init__(self) -> None:
         _set(self, "columns", tuple(self.columns))

@@ -1,0 +1,1 @@
+"""Sampling plans of data sets: built, verified, looked at, and the statistics beside them."""
