@@ -192,7 +192,7 @@ def _gripper_events(
     for t in range(2, len(opening)):
         bends.append(abs(opening[t] - 2.0 * opening[t - 1] + opening[t - 2]))
     noise = _quantile(bends[2:] or bends, 0.5) / (0.6745 * math.sqrt(6.0))
-    level = max(level, options.gripper_noise_ratio * noise)
+    level = max(level, options.gripper_noise_ratio * noise, 0.1 * max(change, default=0.0))
     peaks = [(t, change[t]) for t in _peaks(change, level, ends=True)]
     found = []
     for at, score in _apart(peaks, options.gripper_min_gap):

@@ -18,6 +18,7 @@ from robovalue_ros.plans.ragged import Floats, Ints, Runs, lagged, largest, quan
 
 FAR = np.iinfo(np.int64).max
 BEND = 0.6745 * math.sqrt(6.0)  # middle size of a second difference of noise of deviation 1
+SLIGHT = 0.1  # changes below this share of the largest are no openings, also where nothing is noise
 CELLS = 4_000_000  # entries of windows that are sorted at once
 
 
@@ -116,10 +117,10 @@ def _older_events(opening: Floats, runs: Runs, options: PlanOptions) -> Events:
 def _gripper_events(opening: Floats, runs: Runs, options: PlanOptions) -> tuple[Ints, Ints, Floats]:
     """Return series, place and strength of one gripper's events.
 
-    An event is a peak of the change within either delta, above its quantile and above the noise. A
-    clean step is a plateau as long as the longer delta, so the quantile leaves room for that many
-    frames of each event; counted in single frames, such steps would hide themselves. An event is
-    dated where it is steepest.
+    An event is a peak of the change within either delta, above its quantile, above the noise, and
+    not slight beside the largest change. A clean step is a plateau as long as the longer delta, so
+    the quantile leaves room for that many frames of each event; counted in single frames, such steps
+    would hide themselves. An event is dated where it is steepest.
     """
     smooth = median_smoothed(opening, runs, options.gripper_smooth_window)
     deltas = [delta for delta in (options.gripper_delta1, options.gripper_delta2) if delta > 0]
@@ -130,11 +131,13 @@ def _gripper_events(opening: Floats, runs: Runs, options: PlanOptions) -> tuple[
     q = max(0.0, 1.0 - longest * (1.0 - options.gripper_quantile_q))
     level = quantiles(change, runs, [q], longest)[0]
     level = np.maximum(level, options.gripper_noise_ratio * noise(opening, runs))
+    most = largest(change, runs)
+    level = np.maximum(level, SLIGHT * most)
     # Demonstrations often end with the gripper that opens.
     peaks = local_peaks(change, runs, level, ends=True)
     kept = strongest(runs.at[peaks], change[peaks], options.gripper_min_gap, runs.run[peaks])
     peaks = peaks[kept]
-    strength = change[peaks] / np.maximum(largest(change, runs), 1e-300)[runs.run[peaks]]
+    strength = change[peaks] / np.maximum(most, 1e-300)[runs.run[peaks]]
     steepest = _steepest(steps, peaks, runs, longest)
     return runs.run[peaks], runs.at[steepest], strength
 

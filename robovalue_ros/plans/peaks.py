@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from robovalue_ros.plans.ragged import Floats, Ints, Runs
 
@@ -60,6 +59,9 @@ def _apart(at: Ints, run: Ints, rank: Ints, min_gap: int) -> Ints:
     place = 2 * np.cumsum(step) + 1
     line = np.zeros(int(place[-1]) + 2)
     line[place] = rank[single]
+    # Loading it takes seconds, and most plans need no peaks.
+    from scipy.signal import find_peaks
+
     found = find_peaks(line, distance=2 * min_gap)[0]
     kept: Ints = single[np.searchsorted(place, found)]
     return kept

@@ -86,6 +86,7 @@ def test_peaks_stay_inside_their_series(lists: list[list[float]], level: float, 
     assert found.tolist() == expected
 
 
+@settings(deadline=None)  # the first call loads a library
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(0, 40), st.sampled_from([1.0, 2.0, 3.0])),
@@ -223,6 +224,14 @@ def test_grippers_that_act_together_are_one_event() -> None:
     both = np.stack([clean((40, 1.0)), clean((43, 0.5))], axis=1)
     assert len(found_in(both)) == 1
     assert found_in(both, gripper_min_gap=3) == [40, 43]
+
+
+def test_what_is_slight_beside_an_opening_is_no_event() -> None:
+    opening = np.full(120, 0.04)
+    opening[40:] = 0.02
+    opening[80:] += 0.001
+    found = gripper_events(opening[:, None], runs_of(np.array([120])), PlanOptions())
+    assert found.at.tolist() == [40]
 
 
 def test_noise_alone_is_no_event() -> None:
