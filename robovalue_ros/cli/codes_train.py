@@ -10,6 +10,7 @@ from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
 from robovalue_ros.pipelines.codes.config import CodesTrainConfig
 from robovalue_ros.pipelines.codes.train import train_codes
+from robovalue_ros.wiring import open_reader
 
 ABOUT = """Train a network on the code sequences of segments: it learns to guess the next code, and
 what it holds becomes a vector for each segment. A run that was cut off goes on with --resume RUN.
@@ -21,7 +22,7 @@ def run(words: Sequence[str]) -> int:
     """Run the command; returns its exit code."""
     config = parse(CodesTrainConfig, words, "robovalue codes train", ABOUT)
     with BarProgress() as progress:
-        result = train_codes(config, progress=progress)
+        result = train_codes(config, open_reader, progress=progress)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     trained, judged = result.sizes
     console.print(

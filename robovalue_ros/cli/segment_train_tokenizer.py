@@ -14,6 +14,7 @@ from robovalue_ros.pipelines.segment.train_tokenizer import TokenizerResult, tra
 from robovalue_ros.pipelines.segment.train_tokenizer_config import TrainTokenizerConfig
 from robovalue_ros.training.engine import is_first_process
 from robovalue_ros.training.interruption import Interruption
+from robovalue_ros.wiring import open_reader
 
 ABOUT = """Learn a motion tokenizer from followed points: a few numbers of a code book for what moves
 in a window, from which `robovalue segment stream` cuts actions. Recordings are held out to judge by;
@@ -29,7 +30,7 @@ def run(words: Sequence[str]) -> int:
     config = parse(TrainTokenizerConfig, words, "robovalue segment train-tokenizer", ABOUT)
     interruption = Interruption()
     with BarProgress() as progress:
-        result = train_tokenizer(config, progress=progress, interruption=interruption)
+        result = train_tokenizer(config, open_reader, progress=progress, interruption=interruption)
     if is_first_process():
         _print(result, config.run_name)
     return interruption.exit_code if result.training.interrupted else 0

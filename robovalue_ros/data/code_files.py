@@ -111,6 +111,29 @@ def read_codes(
         raise DataError(path, str(problem), "codes from 0") from problem
 
 
+@dataclass(frozen=True, slots=True)
+class CodeSpan:
+    """Where a segment lies in its video: first and last frame of those looked at, at a rate."""
+
+    first: int
+    last: int
+    target_fps: float
+
+
+def span_of(root: Path, name: str) -> CodeSpan | None:
+    """Return where a segment lies, as its side car says; None when it does not."""
+    content = _json_object(root / name)
+    segment, window = content.get("segment"), content.get("window")
+    if not isinstance(segment, dict) or not isinstance(window, dict):
+        return None
+    first, last = segment.get("start_frame"), segment.get("end_frame")
+    fps: Any = window.get("target_fps")
+    if type(first) is not int or type(last) is not int or type(fps) not in (int, float):
+        return None
+    usable = 0 <= first <= last and 0.0 <= fps < 1e6
+    return CodeSpan(first, last, float(fps)) if usable else None
+
+
 def clip_of(root: Path, name: str) -> Path | None:
     """Return the video of a segment: where its side car says, or beside it; None when it is gone.
 

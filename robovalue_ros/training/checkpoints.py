@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ from robovalue_ros.backends.weights_file import (
 )
 from robovalue_ros.contracts.errors import ConfigError, DataError, MissingExtra
 from robovalue_ros.data.atomic import atomic_path
+from robovalue_ros.training.logger import LOG_FILE
 from robovalue_ros.training.options import FREE
 
 SUFFIX = ".safetensors"
@@ -87,12 +89,17 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
     optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
 
 
-def run_folder(out: Path, name: str, *, resume: bool) -> Path:
+def run_folder(out: Path, name: str, *, resume: bool, overwrite: bool = False) -> Path:
     """Return the folder of a run: `name`, or the first free `name_1`, `name_2`, ...
 
-    resume: the one with the highest number that has something to go on from. Raises DataError when
-    there is none.
+    resume: the one with the highest number that has something to go on from. overwrite: `name`,
+    which `clear_run` empties. Raises DataError when there is nothing to go on from, ConfigError for
+    both.
     """
+    if overwrite:
+        if resume:
+            raise ConfigError("--resume and --overwrite were both given", "one of them")
+        return out / name
     taken = sorted(_numbers(out, name))
     if not resume:
         return out / name if not taken else out / f"{name}_{taken[-1] + 1}"
@@ -103,6 +110,17 @@ def run_folder(out: Path, name: str, *, resume: bool) -> Path:
     raise DataError(
         out / name, "holds nothing to go on from", f"a file {LATEST}", "Leave out --resume."
     )
+
+
+def clear_run(folder: Path) -> None:
+    """Remove the folder of an earlier run; raises DataError for one that is none."""
+    if not folder.exists():
+        return
+    if not any((folder / name).is_file() for name in (LATEST, LOG_FILE)):
+        raise DataError(
+            folder, "is no run that could be overwritten", f"a folder with {LATEST} or {LOG_FILE}"
+        )
+    shutil.rmtree(folder)
 
 
 def require_same_settings(stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:

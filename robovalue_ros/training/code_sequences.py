@@ -27,9 +27,11 @@ from robovalue_ros.training.checkpoints import (
     with_prefix,
 )
 from robovalue_ros.training.code_options import CodeTraining
+from robovalue_ros.training.planned import NO_PLAN, RunPlan
+from robovalue_ros.training.rates import run_rates
 
 Weights = dict[str, Tensor]
-BEST_WEIGHTS, GENERATOR = "best.", "generator"
+BEST_WEIGHTS, GENERATOR, SAMPLER = "best.", "generator", "sampler"
 LOSS_RANGE = (1e-9, 20.0)
 ROWS_AT_ONCE = 512
 
@@ -69,8 +71,10 @@ class SequenceTrainer:
         weights: Tensor,
         options: CodeTraining,
         generator: torch.Generator,
+        run: RunPlan = NO_PLAN,
     ) -> None:
-        """tokens: (N, L). weights: (N,), how often each training row is drawn."""
+        """tokens: (N, L). weights: (N,), how often each training row is drawn, where no plan of
+        `run` says so; an epoch is then a pass of the plan."""
         pairs = int((train_tokens[:, 1:] != PAD).sum()) if train_tokens.shape[1] > 1 else 0
         require(pairs > 0, "training sequences", "one with two codes or more", "none")
         self.network, self.options = network, options
@@ -80,22 +84,29 @@ class SequenceTrainer:
             network.parameters(), lr=options.lr, weight_decay=options.weight_decay
         )
         self.best: Weights = copied(network)
-        self.best_loss, self.best_epoch, self.epoch = math.inf, 0, 0
+        self.best_loss, self.best_epoch, self.epoch, self.step = math.inf, 0, 0, 0
+        self._planned, size = run.planned, options.batch_size
+        self.steps_per_epoch = -(-len(train_tokens) // size)
+        if self._planned is not None:
+            self.steps_per_epoch = len(self._planned.batches(size))
+        self.steps = options.num_train_steps or options.epochs * self.steps_per_epoch
+        self.epochs = -(-self.steps // self.steps_per_epoch)
+        self.seen = None if self._planned is None else self._planned.seen(self.steps, size)
+        repeat = None if self.seen is None else self.seen.effective_repeat
+        self.rates = run_rates(options, self.steps, run.schedule, repeat)
         self.history: dict[str, list[dict[str, float]]] = {"train": [], "val": []}
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience is at its end."""
         stale = self.epoch - self.best_epoch
-        return self.epoch >= self.options.epochs or stale >= self.options.patience
+        return self.step >= self.steps or stale >= self.options.patience
 
     def run_epoch(self) -> Epoch:
         """Train on as many drawn sequences as there are, then judge both sets."""
-        drawn = torch.multinomial(
-            self._weights, len(self._train), replacement=True, generator=self._noise
-        )
+        drawn = self._drawn()
         self.network.train()
-        for rows in torch.split(drawn, self.options.batch_size):
+        for rows in torch.split(drawn, self.options.batch_size)[: self.steps - self.step]:
             self._step(self._train[rows])
         self.epoch += 1
         train, val = self.judge(self._train), self.judge(self._val)
@@ -113,7 +124,18 @@ class SequenceTrainer:
             self.history["val"].append({"loss": val.loss, "ppl": val.ppl})
         return Epoch(self.epoch, train, val, better)
 
+    def _drawn(self) -> Tensor:
+        if self._planned is not None:
+            return torch.from_numpy(self._planned.order(self.epoch, self.options.batch_size))
+        return torch.multinomial(
+            self._weights, len(self._train), replacement=True, generator=self._noise
+        )
+
     def _step(self, tokens: Tensor) -> None:
+        rate = self.rates.at(self.step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self.step += 1
         loss, count = self.network.next_token_loss(tokens, self._noise)
         if count == 0:
             return
@@ -153,10 +175,13 @@ class SequenceTrainer:
         }
         told = {
             "epoch": self.epoch,
+            "step": self.step,
             "best_epoch": self.best_epoch,
             "best_loss": self.best_loss if self.best_epoch else None,
             "history": self.history,
         }
+        if self._planned is not None:
+            told[SAMPLER] = self._planned.stream.stored(self.epoch)
         return tensors, told
 
     def restore(self, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> None:
@@ -169,6 +194,7 @@ class SequenceTrainer:
             best = under_prefix(BEST_WEIGHTS, tensors)
             self.best = {name: best[name] for name in network}
             self.epoch, self.best_epoch = int(told["epoch"]), int(told["best_epoch"])
+            self.step = int(told.get("step", self.epoch * self.steps_per_epoch))
             self.best_loss = math.inf if told["best_loss"] is None else float(told["best_loss"])
             self.history = {kind: list(told["history"][kind]) for kind in ("train", "val")}
         except (RuntimeError, KeyError, TypeError, ValueError) as problem:
@@ -176,6 +202,8 @@ class SequenceTrainer:
             raise ContractError(
                 "training state", "one of this network", f"another ({line})"
             ) from problem
+        if self._planned is not None:
+            self._planned.stream.restore(self.epoch, told.get(SAMPLER) or {})
 
 
 def copied(network: nn.Module) -> Weights:

@@ -43,7 +43,7 @@ from robovalue_ros.training.logger import Logger, SilentLogger, TrainingLogger, 
 from robovalue_ros.training.options import LoopConfig, loop_settings
 from robovalue_ros.training.place import Place
 from robovalue_ros.training.plan_options import schedule_settings
-from robovalue_ros.training.planned import RunPlan
+from robovalue_ros.training.planned import NO_PLAN, RunPlan
 from robovalue_ros.training.rates import run_rates
 from robovalue_ros.training.run_files import describe_run
 from robovalue_ros.training.schedule import MicroBatch, Step, epoch_steps, even_batches, steps_of
@@ -53,7 +53,6 @@ from robovalue_ros.training.task import Measured, Samples, Span, Task, TrainingD
 BETAS = (0.9, 0.95)
 COUNTS = "counts."
 DEFAULT_PROGRESS = SilentProgress()
-NO_PLAN = RunPlan()
 SAMPLER = "sampler"
 
 

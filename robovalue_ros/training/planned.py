@@ -21,6 +21,8 @@ from robovalue_ros.plans.sampler import PlanBatches
 from robovalue_ros.plans.schedule import ScheduleOptions
 from robovalue_ros.plans.stream import WeightedStream
 
+SAMPLING_PLAN = "sampling_plan"
+
 
 @dataclass(frozen=True, eq=False)
 class PlannedSamples:
@@ -64,7 +66,7 @@ class PlannedSamples:
     def settings(self) -> Mapping[str, Any]:
         """Return plain values that differ where another plan draws other samples."""
         rows = hashlib.sha256(np.ascontiguousarray(self.samples, "<i8").tobytes()).hexdigest()
-        return {"sampling_plan": {**self.stream.describe(), "rows": rows}}
+        return {SAMPLING_PLAN: {**self.stream.describe(), "rows": rows}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +76,6 @@ class RunPlan:
     seed: int = 0
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
     planned: PlannedSamples | None = None
+
+
+NO_PLAN = RunPlan()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from robovalue_ros.plans.schedule import (
     ConstantSchedule,
@@ -15,11 +16,30 @@ from robovalue_ros.plans.schedule import (
     learning_rate,
     repeat_scale,
 )
-from robovalue_ros.training.options import LoopConfig
+from robovalue_ros.training.options import ScheduleKind
 from robovalue_ros.training.schedule import LAST, rate_share
 
 TIMESCALE = 10_000.0
 NO_PLAN = "plan_aware_lr_scale changes nothing without a sampling plan"
+
+
+class RateOptions(Protocol):
+    """What a trainer is told about its rate, as `LoopConfig` declares it."""
+
+    @property
+    def lr(self) -> float: ...
+    @property
+    def lr_schedule(self) -> ScheduleKind: ...
+    @property
+    def warm_up(self) -> float: ...
+    @property
+    def warmup_steps(self) -> int | None: ...
+    @property
+    def decay_steps(self) -> int | None: ...
+    @property
+    def decay_lr(self) -> float | None: ...
+    @property
+    def timescale(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +53,7 @@ class Rates:
 
 
 def run_rates(
-    config: LoopConfig, steps: int, options: ScheduleOptions, effective_repeat: float | None
+    config: RateOptions, steps: int, options: ScheduleOptions, effective_repeat: float | None
 ) -> Rates:
     """Return the rates of a run of `steps`. effective_repeat: of its plan, None without one."""
     asked = options.plan_aware_lr_scale
@@ -53,7 +73,7 @@ def run_rates(
     return Rates(lambda step: learning_rate(found.schedule, step), found.scale, notes)
 
 
-def _counts_steps(config: LoopConfig, options: ScheduleOptions) -> bool:
+def _counts_steps(config: RateOptions, options: ScheduleOptions) -> bool:
     """Tell whether a schedule is given in steps, and not in shares of the run."""
     if config.lr_schedule == "rsqrt" or config.warmup_steps is not None:
         return True
@@ -61,7 +81,7 @@ def _counts_steps(config: LoopConfig, options: ScheduleOptions) -> bool:
     return config.lr_schedule == "cosine" and (counted or options.budget_aware_schedule)
 
 
-def _schedule(config: LoopConfig, steps: int) -> LearningSchedule:
+def _schedule(config: RateOptions, steps: int) -> LearningSchedule:
     rise = config.warmup_steps
     warmup = round(config.warm_up * steps) if rise is None else rise
     if config.lr_schedule == "constant":

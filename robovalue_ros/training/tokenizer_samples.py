@@ -65,6 +65,11 @@ class MotionSamples:
         ]
         return torch.from_numpy(np.stack(points))
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Number of the file, and frame in it (M, 2), of each sample; both ascend."""
+        return self._rows
+
     def close(self) -> None:
         for file in self._files:
             file.close()

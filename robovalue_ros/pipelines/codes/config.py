@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from robovalue_ros.contracts.config import option
+from robovalue_ros.plans.schedule import ScheduleOptions
 from robovalue_ros.training.code_options import CodeTraining
+from robovalue_ros.training.plan_options import PlanChoice
 
 Cell = Literal["lstm", "gru"]
 Compat = Literal["none", "reference"]
@@ -68,6 +70,10 @@ class CodesTrainConfig:
 
     json_root: Path | None = option(None, LABELLED_ROOT_HELP)
     out_dir: Path = option(Path("code_models"), "the run gets a folder of its own in here")
+    exp_name: str | None = option(
+        None, "name of that folder; none: the time", aliases=("--run-name",)
+    )
+    overwrite: bool = option(False, "replace the run of this name")
     resume: Path | None = option(
         None, "go on with this run, a folder that an earlier call made, with the settings it had"
     )
@@ -79,6 +85,8 @@ class CodesTrainConfig:
     sequence: SequenceOptions = option(SequenceOptions, "what the network reads")
     model: NetworkOptions = option(NetworkOptions, "the network")
     training: CodeTraining = option(CodeTraining, "how it learns")
+    plan: PlanChoice = option(PlanChoice, "which sequences are drawn, and how often")
+    schedule: ScheduleOptions = option(ScheduleOptions, "how it fits its length and its plan")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from robovalue_ros.contracts.errors import ConfigError
 from robovalue_ros.data.atomic import sync_folder
+from robovalue_ros.training.checkpoints import clear_run
 
 
 def new_run_folder(out: Path) -> Path:
@@ -24,6 +25,24 @@ def new_run_folder(out: Path) -> Path:
             continue
         return folder
     raise AssertionError("names end with an error")
+
+
+def named_run_folder(out: Path, name: str, overwrite: bool) -> Path:
+    """Make `<out>/<name>` and return it; raises ConfigError when it is there and has to stay."""
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ConfigError(f"--exp-name is {name!r}", "the name of a folder")
+    folder = out / name
+    if overwrite:
+        clear_run(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir()
+    except FileExistsError as problem:
+        raise ConfigError(
+            f"{folder} is there already", "a new --exp-name",
+            f"--overwrite replaces it, --resume {folder} goes on.",
+        ) from problem  # fmt: skip
+    return folder
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from robovalue_ros.contracts.progress import Progress, SilentProgress
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.atomic import write_json, write_text
 from robovalue_ros.data.code_files import CodeFolder, read_code_folder
+from robovalue_ros.data.plan_files.places import META
 from robovalue_ros.data.settings import read_settings
 from robovalue_ros.pipelines.codes.config import CodesTrainConfig
-from robovalue_ros.pipelines.codes.folders import needed, new_run_folder
+from robovalue_ros.pipelines.codes.folders import named_run_folder, needed, new_run_folder
 from robovalue_ros.pipelines.codes.model import (
     KIND,
     WEIGHTS,
@@ -28,6 +30,10 @@ from robovalue_ros.pipelines.codes.model import (
     chosen_device,
     cpu_threads,
 )
+from robovalue_ros.pipelines.codes.planned_sequences import planned_sequences
+from robovalue_ros.pipelines.planned_training import open_training_plan
+from robovalue_ros.pipelines.recordings import Opener
+from robovalue_ros.plans.run_summary import RunFacts
 from robovalue_ros.segment.codes.lengths import (
     length_analysis,
     resolve_max_len,
@@ -40,6 +46,8 @@ from robovalue_ros.training.checkpoints import read_checkpoint, write_checkpoint
 from robovalue_ros.training.code_sequences import Epoch, SequenceTrainer
 from robovalue_ros.training.interruption import Interruption
 from robovalue_ros.training.logger import TrainingLogger, open_sinks
+from robovalue_ros.training.planned import SAMPLING_PLAN, RunPlan
+from robovalue_ros.training.run_files import PLAN_FOLDER, describe_run
 
 DEFAULT_PROGRESS = SilentProgress()
 STATE, LOG, LENGTHS = "training_state.safetensors", "train_log.json", "length_analysis.json"
@@ -65,9 +73,12 @@ class TrainResult:
     exit_code: int
 
 
-def train_codes(config: CodesTrainConfig, *, progress: Progress = DEFAULT_PROGRESS) -> TrainResult:
+def train_codes(
+    config: CodesTrainConfig, opener: Opener | None = None, *, progress: Progress = DEFAULT_PROGRESS
+) -> TrainResult:
     """Train, or go on with a run; raises ConfigError or DataError where the input cannot be used.
 
+    opener: `wiring.open_reader`; asked only for the data set that a sampling plan is of.
     The best weights and the state are written after every epoch, so a killed run loses one epoch.
     """
     if config.resume is not None:
@@ -81,8 +92,31 @@ def train_codes(config: CodesTrainConfig, *, progress: Progress = DEFAULT_PROGRE
         )
     folder = read_code_folder(root, labelled=True, progress=progress)
     plan = _plan(config, folder)
+    run, left_out = _run_plan(config, folder, plan, opener, progress)
     with cpu_threads(config.threads):
-        return _Run(config, folder, plan).train(progress)
+        return _Run(config, folder, plan, run, left_out).train(progress)
+
+
+def _run_plan(
+    config: CodesTrainConfig,
+    folder: CodeFolder,
+    plan: _Plan,
+    opener: Opener | None,
+    progress: Progress,
+) -> tuple[RunPlan, tuple[Finding, ...]]:
+    """Return seed, schedule and sampling plan of a run, and what of the plan is not drawn."""
+    schedule, seed = config.schedule, config.training.seed
+    if schedule.freeze_mode != "default":
+        raise ConfigError(
+            f"freeze_mode is {schedule.freeze_mode}, and a new network has no part to freeze",
+            "freeze_mode default",
+        )
+    opened = open_training_plan(config.plan, None, opener, progress=progress)
+    if opened is None:
+        return RunPlan(seed, schedule), ()
+    names = [folder.names[row] for row in plan.trains]
+    drawn, left_out = planned_sequences(opened, folder.root, names, seed)
+    return RunPlan(seed, schedule, drawn), (*opened.findings, *left_out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,8 +155,16 @@ def _plan(config: CodesTrainConfig, folder: CodeFolder) -> _Plan:
 class _Run:
     """One run: its trainer and its files."""
 
-    def __init__(self, config: CodesTrainConfig, folder: CodeFolder, plan: _Plan) -> None:
-        self.config, self.folder, self.plan = config, folder, plan
+    def __init__(
+        self,
+        config: CodesTrainConfig,
+        folder: CodeFolder,
+        plan: _Plan,
+        run: RunPlan,
+        left_out: tuple[Finding, ...],
+    ) -> None:
+        self.config, self.folder, self.plan, self.run = config, folder, plan, run
+        self.findings = [*folder.findings, *left_out]
         self.labels = tuple(sorted(set(plan.classes)))
         options = config.training
         generator = torch.Generator().manual_seed(options.seed)
@@ -138,7 +180,7 @@ class _Run:
         try:
             self.trainer = SequenceTrainer(
                 network, tokens[plan.trains], tokens[plan.judges], torch.from_numpy(weights),
-                options, generator,
+                options, generator, run,
             )  # fmt: skip
         except ContractError as problem:
             raise DataError(folder.root, str(problem)) from problem
@@ -146,10 +188,11 @@ class _Run:
     def train(self, progress: Progress) -> TrainResult:
         out = self.config.resume
         if out is None:
-            out = new_run_folder(self.config.out_dir)
+            out = self._new_folder()
             self._describe(out)
         else:
             self._restore(out)
+        self._tell_plan(out)
         before = self.trainer.epoch
         sinks = open_sinks(out, tensorboard=self.config.tensorboard, after=before or None)
         logger = TrainingLogger(out, sinks, after=before)
@@ -163,7 +206,9 @@ class _Run:
                 epoch = self.trainer.run_epoch()
                 # Told first: a run that goes on drops the lines of epochs that it does again, but
                 # has no way to make up for one that is missing.
-                logger.log("epoch", epoch.number, _numbers(epoch))
+                seen = self.trainer.seen
+                exposed = {} if seen is None else seen.metrics()
+                logger.log("epoch", epoch.number, {**_numbers(epoch), **exposed})
                 self._save(out, epoch)
                 progress.say(_told(epoch))
                 tick(1)
@@ -171,8 +216,24 @@ class _Run:
         return TrainResult(
             out, trainer.best_loss, trainer.best_epoch, trainer.epoch, plan.max_len,
             plan.vocabulary, (len(plan.trains), len(plan.judges)), self.labels,
-            self.folder.findings, interruption.exit_code,
+            tuple(self.findings), interruption.exit_code,
         )  # fmt: skip
+
+    def _new_folder(self) -> Path:
+        config = self.config
+        if config.exp_name is None:
+            return new_run_folder(config.out_dir)
+        return named_run_folder(config.out_dir, config.exp_name, config.overwrite)
+
+    def _tell_plan(self, out: Path) -> None:
+        """Leave the run's summary and plan in its folder."""
+        trainer, training = self.trainer, self.config.training
+        facts = RunFacts(
+            train_config_name=KIND, exp_name=out.name, seed=training.seed,
+            num_train_steps=trainer.steps, batch_size=training.batch_size,
+        )  # fmt: skip
+        self.findings += [Finding("note", "schedule", note) for note in trainer.rates.notes]
+        self.findings += describe_run(out, facts, self.run, trainer.seen, trainer.rates.scale)
 
     def _used(self) -> dict[str, Any]:
         """Return the settings, with what `auto` came to."""
@@ -213,8 +274,12 @@ class _Run:
         write_json(out / LOG, log)
         # Last: a state that is there stands behind files that are there.
         tensors, told = self.trainer.state()
-        about = {"kind": f"{KIND}_state", "data": self.plan.fingerprint, **told}
+        about = {"kind": f"{KIND}_state", "data": self.plan.fingerprint, **self._drawn(), **told}
         write_checkpoint(out / STATE, tensors, about)
+
+    def _drawn(self) -> Mapping[str, Any]:
+        planned = self.run.planned
+        return {} if planned is None else planned.settings()
 
     def _restore(self, out: Path) -> None:
         path = out / STATE
@@ -225,6 +290,11 @@ class _Run:
             raise DataError(
                 path, f"belongs to other sequences than those in {self.folder.root}",
                 "the files that the run began with", "Begin a new run without --resume.",
+            )  # fmt: skip
+        if about.get(SAMPLING_PLAN) != self._drawn().get(SAMPLING_PLAN):
+            raise DataError(
+                path, "belongs to a run of another sampling plan", "the plan that the run began with",
+                "Begin a new run without --resume.",
             )  # fmt: skip
         try:
             self.trainer.restore(tensors, about)
@@ -239,9 +309,12 @@ def _config_of_run(given: CodesTrainConfig, run: Path) -> CodesTrainConfig:
         raise DataError(run, "is no run of `robovalue codes train`", f"a folder with {CONFIG_USED}")
     stored = read_settings(CodesTrainConfig, path)
     longer = stored.training.epochs + given.extra_epochs
+    choice = stored.plan
+    if choice.sampling_plan_path is not None and (run / PLAN_FOLDER / META).is_file():
+        choice = replace(choice, sampling_plan_path=run / PLAN_FOLDER)  # the one it began with
     return replace(
         stored, resume=run, device=given.device, json_root=given.json_root or stored.json_root,
-        training=replace(stored.training, epochs=longer),
+        training=replace(stored.training, epochs=longer), plan=choice,
     )  # fmt: skip
 
 

@@ -18,6 +18,9 @@ from robovalue_ros.contracts.errors import ConfigError, ContractError
 from robovalue_ros.contracts.progress import Progress, SilentProgress
 from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.tracks.reader import TracksInfo
+from robovalue_ros.pipelines.planned_training import TrainingPlan, open_training_plan
+from robovalue_ros.pipelines.recordings import Opener
+from robovalue_ros.pipelines.segment.planned_windows import planned_split, planned_windows
 from robovalue_ros.pipelines.segment.train_tokenizer_config import (
     TrainTokenizerConfig,
     WindowOptions,
@@ -26,13 +29,14 @@ from robovalue_ros.segment.gates import MotionGateOptions
 from robovalue_ros.segment.tokenizer.config import TokenizerConfig
 from robovalue_ros.segment.tokenizer.network import MotionTokenizer, new_tokenizer
 from robovalue_ros.segment.tokenizer.starting import fit_starting_weights
-from robovalue_ros.training.checkpoints import BEST, run_folder
+from robovalue_ros.training.checkpoints import BEST, clear_run, run_folder
 from robovalue_ros.training.engine import is_first_process
 from robovalue_ros.training.interruption import Interruption
 from robovalue_ros.training.logger import LOG_FILE, read_log
 from robovalue_ros.training.loop import TrainingResult, train
 from robovalue_ros.training.options import LoopConfig
-from robovalue_ros.training.splits import Split, split_recordings
+from robovalue_ros.training.planned import PlannedSamples, RunPlan
+from robovalue_ros.training.splits import Split, parse_source, split_recordings
 from robovalue_ros.training.task import TrainingData
 from robovalue_ros.training.tokenizer import TokenizerTask
 from robovalue_ros.training.tokenizer_samples import (
@@ -63,26 +67,45 @@ class TokenizerResult:
 
 def train_tokenizer(
     config: TrainTokenizerConfig,
+    opener: Opener | None = None,
     *,
     progress: Progress = DEFAULT_PROGRESS,
     interruption: Interruption | None = None,
 ) -> TokenizerResult:
-    """Train a tokenizer and keep it; raises ConfigError, DataError, MissingExtra."""
+    """Train a tokenizer and keep it; raises ConfigError, DataError, MissingExtra, PlanError.
+
+    opener: `wiring.open_reader`; asked only for the data set that a sampling plan is of.
+    """
     if not config.data:
         raise ContractError("DATA", "at least one folder with track files", "none")
+    if config.schedule.freeze_mode == "strong" and config.start_from is None:
+        raise ConfigError(
+            "freeze_mode is strong, and a new tokenizer has nothing to keep", "--start-from"
+        )
     progress = progress if is_first_process() else SilentProgress()
-    folder = run_folder(config.out, config.run_name, resume=config.resume)
+    folder = run_folder(
+        config.out, config.run_name, resume=config.resume, overwrite=config.overwrite
+    )
     split_rng, weights_rng, loop_rng = np.random.default_rng(config.seed).spawn(3)
     split = split_recordings(
         config.data, config.validation, config.root_dir, config.validation_fraction, split_rng
     )
+    plan = _plan(config, split, opener, progress)
+    if plan is not None:
+        split = planned_split(split, plan, _is_named(config))
     samples, opened, held_out, findings = _samples(split, config.windows, progress)
-    network = _network(config, opened, samples, weights_rng)
+    drawn, left_out = (None, ()) if plan is None else planned_windows(
+        plan, opened, samples, config.seed
+    )  # fmt: skip
+    network = _network(config, opened, samples, drawn, weights_rng)
+    if config.overwrite and is_first_process():
+        clear_run(folder)
     task = TokenizerTask(network, config.loss, config.loop.lr)
     try:
         training = train(
             task, TrainingData(samples, held_out, _together), _loop(config), folder,
-            rng=loop_rng, settings=_settings(config, split), resume=config.resume,
+            rng=loop_rng, settings=_settings(config, split),
+            run=RunPlan(config.seed, config.schedule, drawn), resume=config.resume,
             progress=progress, interruption=interruption,
         )  # fmt: skip
     finally:
@@ -92,8 +115,26 @@ def train_tokenizer(
     return TokenizerResult(
         training, folder / BEST, network.config, len(opened.files), len(samples),
         0 if held_out is None else len(held_out), _best(folder, training),
-        (*split.findings, *findings, *training.findings),
+        (*split.findings, *findings, *(plan.findings if plan else ()), *left_out,
+         *training.findings),
     )  # fmt: skip
+
+
+def _is_named(config: TrainTokenizerConfig) -> bool:
+    """Tell whether the user said which recordings judge."""
+    return bool(config.validation) or any(
+        parse_source(text, config.root_dir).share is not None for text in config.data
+    )
+
+
+def _plan(
+    config: TrainTokenizerConfig, split: Split, opener: Opener | None, progress: Progress
+) -> TrainingPlan | None:
+    if config.plan.sampling_plan_path is None:
+        return None
+    first = open_recordings(split.train, _sample_options(config.windows)).infos[0][0]
+    horizon = config.windows.true_horizon or first.horizon
+    return open_training_plan(config.plan, horizon, opener, progress=progress)
 
 
 def _together(samples: list[Tensor]) -> Tensor:
@@ -138,7 +179,11 @@ def _sample_options(windows: WindowOptions) -> SampleOptions:
 
 
 def _network(
-    config: TrainTokenizerConfig, opened: Opened, samples: MotionSamples, rng: np.random.Generator
+    config: TrainTokenizerConfig,
+    opened: Opened,
+    samples: MotionSamples,
+    drawn: PlannedSamples | None,
+    rng: np.random.Generator,
 ) -> MotionTokenizer:
     """Return a new network that fits the data, or the given one if it does."""
     info = opened.infos[0][0]
@@ -152,7 +197,9 @@ def _network(
         **to_mapping(config.network),
     )  # fmt: skip
     network = new_tokenizer(shape, generator)
-    chosen = rng.choice(len(samples), min(STARTING_SAMPLES, len(samples)), replace=False)
+    seen: Any = len(samples) if drawn is None else np.unique(drawn.samples)
+    count = len(samples) if drawn is None else len(seen)
+    chosen = rng.choice(seen, min(STARTING_SAMPLES, count), replace=False)
     points = torch.stack([samples[int(index)] for index in np.sort(chosen)])
     fit_starting_weights(network, points[:, :, 1:] - points[:, :, :-1])
     return network

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from robovalue_ros.contracts.config import option, same_as
+from robovalue_ros.plans.schedule import ScheduleOptions
 from robovalue_ros.segment.gates import MotionGateOptions
 from robovalue_ros.segment.tokenizer.config import Attention, LossConfig, TokenizerConfig
 from robovalue_ros.training.options import LoopConfig
+from robovalue_ros.training.plan_options import PlanChoice
 
 Compat = Literal["off", "reference"]
 Interpolation = Literal["linear", "cubic"]
@@ -69,7 +71,10 @@ class TrainTokenizerConfig:
         None, "folder that the others are in; `custom_segments` stands for all of it"
     )
     out: Path = option(Path("checkpoints/motion_tokenizer"), "folder of all runs")
-    run_name: str = option("tokenizer", "name of this run; taken: _1, _2, ... is added")
+    run_name: str = option(
+        "tokenizer", "name of this run; taken: _1, _2, ... is added", aliases=("--exp-name",)
+    )
+    overwrite: bool = option(False, "replace the run of this name")
     resume: bool = option(False, "go on with the last run of this name where it stopped")
     start_from: Path | None = option(
         None, "tokenizer to go on from with new data: .safetensors, or .pt of today's tools"
@@ -80,3 +85,5 @@ class TrainTokenizerConfig:
     network: NetworkOptions = option(NetworkOptions, "the network")
     loss: LossConfig = option(LossConfig, "what is punished")
     loop: LoopConfig = option(LoopConfig, "how it is trained")
+    plan: PlanChoice = option(PlanChoice, "which windows are drawn, and how often")
+    schedule: ScheduleOptions = option(ScheduleOptions, "how it fits its length and its plan")
