@@ -45,6 +45,8 @@ TOOLS = {
     "segment_preprocess": "segment preprocess",
     "segment_train_tokenizer": "segment train-tokenizer",
     "segment_sweep": "segment sweep",
+    "plan_build": "plan build",
+    "plan_norm_stats": "plan norm-stats",
 }
 
 

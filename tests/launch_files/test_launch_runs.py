@@ -47,6 +47,7 @@ class Made:
     codes: Path
     networks: Path
     vectors: Path
+    plan: Path
 
 
 def done(name: str, folder: Path, *words: str, **environment: str) -> str:
@@ -61,7 +62,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Record, fit, convert and estimate, each through its launch file."""
     folder = tmp_path_factory.mktemp("launched")
     names = (
-        "demos", "toy.npz", "values", "bags", "cut", "tracks", "codes", "networks", "vectors"
+        "demos", "toy.npz", "values", "bags", "cut", "tracks", "codes", "networks", "vectors",
+        "plan",
     )  # fmt: skip
     found = Made(folder, *(folder / name for name in names))
     done("record_sim", folder, f"out:={found.demos}", "episodes:=4", "success_rate:=0.75", *SIM)
@@ -79,6 +81,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "segment_match_diffusion_pca_dim:=2", "score_sources:=rollouts",
     )  # fmt: skip
     make_segments(found)
+    done(
+        "build_plan", folder, f"repo_id:={found.demos}", "num_episodes_keep:=3", "batch_size:=8",
+        "gripper_event_enabled:=true", "gripper_dims:=6,7", f"out_dir:={found.plan}",
+    )  # fmt: skip
     return found
 
 
@@ -200,6 +206,18 @@ GOALS: dict[str, tuple[Callable[[Made], list[str]], Callable[[Made, str], None]]
                                      f"out_dir:={made.folder}/told"], file("told")),
     "cluster_codes": (lambda made: [f"embed_dir:={vectors_of(made)}", "k_max:=3", "umap:=false",
                                     f"out_dir:={made.folder}/grouped"], file("gallery.html")),
+    "verify_plan": (lambda made: [f"plan_path:={made.plan}", f"repo_id:={made.demos}"],
+                    line("the plan is whole")),
+    "inspect_plan": (lambda made: [f"plan_path:={made.plan}", "replacement:=false",
+                                   f"out:={made.folder}/plan_look"], file("plan.html")),
+    "compare_plans": (lambda made: [f"first:={made.plan}", f"second:={made.plan}"],
+                      line("training sees the same of both")),
+    "plan_episodes": (lambda made: [f"repo_id:={made.demos}"], line("rows == last frame")),
+    "plan_horizon": (lambda made: [f"repo_id:={made.demos}", "episode_id:=1"],
+                     line("the last frame")),
+    "norm_stats": (lambda made: [f"plan_path:={made.plan}", "plan_subset_mode:=anchors",
+                                 "output_asset_id:=mine", f"assets_base_dir:={made.folder}/assets"],
+                   file("norm_stats.json")),
     "sim_demo": (lambda made: [f"model:={made.model}", "size:=32", "episodes:=1", "speed:=0",
                                f"record_dir:={made.folder}/watched"],
                  line("cam_high on /cam_high/image_raw(.|\n)*value_node.*cleanly")),
@@ -209,7 +227,7 @@ GOALS: dict[str, tuple[Callable[[Made], list[str]], Callable[[Made, str], None]]
 # What the others need: these run first, see `made`.
 CHAIN = {
     "record_sim", "fit_value", "convert_data", "estimate_values", "segment", "preprocess",
-    "train_codes", "embed_codes",
+    "train_codes", "embed_codes", "build_plan",
 }  # fmt: skip
 
 

@@ -1,0 +1,10 @@
+"""Compute what states and actions are normalised with: `robovalue plan norm-stats`."""
+
+from launch import LaunchDescription
+
+from robovalue_ros.nodes.launching.tools import tool_launch
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return a launch that runs the command and ends with its result."""
+    return tool_launch("plan norm-stats")
