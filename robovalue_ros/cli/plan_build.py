@@ -9,7 +9,7 @@ from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
-from robovalue_ros.cli.plan_tables import plan_table, stage_table
+from robovalue_ros.cli.plan_tables import plan_table, stage_table, wide_console
 from robovalue_ros.cli.switches import with_switches
 from robovalue_ros.pipelines.plans.build import build
 from robovalue_ros.pipelines.plans.config import PlanBuildConfig
@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
     opener = partial(open_reader, options=config.read)
     with BarProgress() as progress:
         built = build(config, opener, progress=progress)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     console.print(plan_table(built.stored))
     console.print(stage_table(stage_figures(built.stored)))
     if built.findings:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
-from robovalue_ros.cli.plan_tables import fact_table, figure_table
+from robovalue_ros.cli.plan_tables import fact_table, figure_table, wide_console
 from robovalue_ros.cli.switches import with_switches
 from robovalue_ros.pipelines.plans.config import PlanEpisodesConfig, PlanHorizonConfig
 from robovalue_ros.pipelines.plans.episodes import (
@@ -47,7 +47,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _print_episodes(report: EpisodesReport) -> None:
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     low, mean, high = report.lengths
     fields = [
         (name, "missing" if width is None else f"{width} numbers" if width > 1 else "there")
@@ -86,7 +86,7 @@ def run_horizon(words: Sequence[str]) -> int:
 
 
 def _print_horizon(report: HorizonReport) -> None:
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     title = f"episode {report.episode}, {report.frames} frames, windows of {report.horizon}"
     heads = ("window from", "frame", "shape", "repeated frames", "NaN", "mean std over time")
     rows = [

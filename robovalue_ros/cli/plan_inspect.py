@@ -11,7 +11,7 @@ from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
-from robovalue_ros.cli.plan_tables import figure_table, plan_table, stage_table
+from robovalue_ros.cli.plan_tables import figure_table, plan_table, stage_table, wide_console
 from robovalue_ros.cli.switches import with_switches
 from robovalue_ros.pipelines.plans.compare import ComparedPlans, compare, overlap_rows
 from robovalue_ros.pipelines.plans.config import PlanCompareConfig, PlanInspectConfig
@@ -37,7 +37,7 @@ def run(words: Sequence[str]) -> int:
     opener = partial(open_reader, options=config.read)
     with BarProgress() as progress:
         found = inspect(config, opener, progress=progress)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     if config.json:
         told = {
             "run": asdict(found.run),
@@ -79,7 +79,7 @@ def run_compare(words: Sequence[str]) -> int:
 
 
 def _print_compared(found: ComparedPlans) -> None:
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     console.print(figure_table("what they share", ("", "value"), overlap_rows(found.overlap)))
     console.print()
     first, second = (exposure_rows(*both) for both in zip(found.exposures, found.runs, strict=True))

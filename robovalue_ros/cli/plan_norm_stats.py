@@ -9,7 +9,7 @@ from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
-from robovalue_ros.cli.plan_tables import figure_table
+from robovalue_ros.cli.plan_tables import figure_table, wide_console
 from robovalue_ros.cli.switches import with_switches
 from robovalue_ros.contracts.types import NormStats
 from robovalue_ros.pipelines.plans.config import NormStatsConfig
@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
     opener = partial(open_reader, options=config.read)
     with BarProgress() as progress:
         result = compute_norm_stats(config, opener, progress=progress)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     for name, stats in result.stats.items():
         console.print(figure_table(name, ("", "mean", "std", "q01", "q99"), _rows(stats)))
         console.print()

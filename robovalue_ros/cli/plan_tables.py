@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from robovalue_ros.data.plan_files.folder import StoredPlan
@@ -13,6 +14,13 @@ from robovalue_ros.plans.document import CONTENT_HASH, HASH
 
 BAR = 24
 SHOWN_EPISODES = 12
+WIDEST = 110
+
+
+def wide_console() -> Console:
+    """Return where tables go: a log file has no width of its own, and hashes are long."""
+    width = Console().width
+    return Console(width=max(width, WIDEST), soft_wrap=True, highlight=False, markup=False)
 
 
 def fact_table(title: str, rows: Iterable[tuple[str, str]]) -> Table:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from robovalue_ros.cli.console import BarProgress, print_findings
 from robovalue_ros.cli.options import parse
-from robovalue_ros.cli.plan_tables import plan_table
+from robovalue_ros.cli.plan_tables import plan_table, wide_console
 from robovalue_ros.cli.switches import with_switches
 from robovalue_ros.pipelines.plans.config import PlanVerifyConfig
 from robovalue_ros.pipelines.plans.verify import verify
@@ -34,7 +34,7 @@ def run(words: Sequence[str]) -> int:
         hashes = {name: found.stored.meta.get(name) for name in (HASH, CONTENT_HASH)}
         print(json.dumps({**found.figures, **hashes}, indent=2))
         return 0
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     console.print(plan_table(found.stored, found.figures))
     if found.findings:
         print_findings(found.findings, Console())

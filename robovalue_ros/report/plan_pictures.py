@@ -89,8 +89,7 @@ def draw_coverages(
     _whole_ticks(left)
     for place, (name, values) in enumerate(coverages.items()):
         right.plot(steps, values, color=PALETTE[place], linewidth=1.6, label=plain(name))
-    right.set_ylim(0, 1.03)
-    _dress(right, "training steps", "share of anchors seen", "Coverage")
+    _coverage_axes(right)
     figure.set_layout_engine("tight")
     return canvas.png_bytes(figure, DPI)
 
@@ -110,11 +109,11 @@ def _weights(axes: Any, plan: DrawnPlan) -> None:
         here = stages == stage
         axes.scatter(
             where[here], weights[here], s=7, linewidths=0, color=_colour(stage),
-            label=f"stage {stage}" if stage < len(PALETTE) else None,
+            label=str(stage) if stage < len(PALETTE) else None,
         )  # fmt: skip
     axes.axhline(1.0, color=SOFT, linewidth=0.8, linestyle=":")
     axes.set_ylim(0, max(1.2, float(np.max(plan.weights, initial=1.0)) * 1.08))
-    _dress(axes, plan.across, "weight over mean", "Weights over time")
+    _dress(axes, plan.across, "weight over mean", "Weights, by stage")
 
 
 def _coverage(axes: Any, plan: DrawnPlan) -> None:
@@ -123,6 +122,11 @@ def _coverage(axes: Any, plan: DrawnPlan) -> None:
     axes.plot([plan.marked], [seen], "o", color=EVENT, markersize=5)
     label = f"{seen:.0%} after {plan.marked} steps"
     axes.axvline(plan.marked, color=EVENT, linewidth=0.9, linestyle="--", label=label)
+    _coverage_axes(axes)
+
+
+def _coverage_axes(axes: Any) -> None:
+    axes.set_xscale("log")
     axes.set_ylim(0, 1.03)
     _dress(axes, "training steps", "share of anchors seen", "Coverage")
 
@@ -163,8 +167,12 @@ def _dress(axes: Any, across: str, up: str, title: str, legend: bool = True) -> 
     axes.set_axisbelow(True)
     _bare(axes)
     if legend and axes.get_legend_handles_labels()[0]:
-        font = {"family": fonts, "size": 8}
-        axes.legend(frameon=False, labelcolor=INK, prop=font, loc="best")
+        # Above the axes, beside the title: nothing that is drawn is hidden.
+        axes.legend(
+            frameon=False, labelcolor=INK, prop={"family": fonts, "size": 8}, loc="lower right",
+            bbox_to_anchor=(1.01, 0.97), ncols=8, columnspacing=0.9, handletextpad=0.4,
+            handlelength=1.2, borderaxespad=0.2,
+        )  # fmt: skip
 
 
 def _bare(axes: Any) -> None:

@@ -31,7 +31,7 @@ PLAN_HELP = "the plan: its folder, plan_meta.json or plan_arrays.npz"
 class PlanBuildConfig:
     """`robovalue plan build`."""
 
-    repo_id: str = option(..., REPO_HELP)
+    repo_id: str = option(..., REPO_HELP, aliases=("--data.repo-id",))
     train_config_name: str = option(DEFAULT_SETUP, SETUP_HELP)
     out_dir: Path = option(Path("sampling_plans/plan_star"), "folder of the plan")
     action_horizon: int | None = option(None, HORIZON_HELP, low=1, high=100_000)
@@ -41,11 +41,11 @@ class PlanBuildConfig:
     plan_seed: int = same_as(PlanOptions, "plan_seed")
     sampler_seed: int = same_as(PlanOptions, "sampler_seed")
     replacement: bool = same_as(PlanOptions, "replacement")
-    stride_S: int = same_as(PlanOptions, "stride_S")
+    stride_S: int = same_as(PlanOptions, "stride_S", aliases=("--stride-s",))
     min_anchors: int | None = same_as(PlanOptions, "min_anchors")
     valid_start_tail_keep: int = same_as(PlanOptions, "valid_start_tail_keep")
     stage_strategy: StageStrategy = same_as(PlanOptions, "stage_strategy")
-    num_stages_K: int = same_as(PlanOptions, "num_stages_K")
+    num_stages_K: int = same_as(PlanOptions, "num_stages_K", aliases=("--num-stages-k",))
     change_point_delta: int = same_as(PlanOptions, "change_point_delta")
     change_point_min_gap: int = same_as(PlanOptions, "change_point_min_gap")
     stage_balance: StageBalance = same_as(PlanOptions, "stage_balance")
@@ -165,7 +165,9 @@ class NormStatsConfig:
     """`robovalue plan norm-stats`."""
 
     train_config_name: str = option(DEFAULT_SETUP, SETUP_HELP, positional=True)
-    repo_id: str | None = option(None, f"{REPO_HELP}; none: that of the plan")
+    repo_id: str | None = option(
+        None, f"{REPO_HELP}; none: that of the plan", aliases=("--data.repo-id",)
+    )
     action_horizon: int | None = option(None, HORIZON_HELP, low=1, high=100_000)
     max_frames: int | None = option(None, "rows that are drawn; none: all", low=1)
     plan_path: Path | None = option(None, PLAN_HELP)
@@ -175,7 +177,10 @@ class NormStatsConfig:
     plan_verify_sha256: bool = option(True, "check the plan's hash")
     seed: int = option(0, "seed that draws --max-frames", low=0)
     assets_base_dir: Path = option(Path("assets"), "folder of statistics")
-    asset_id: str | None = option(None, "what the training calls its data; none: the data set")
+    asset_id: str | None = option(
+        None, "what the training calls its data; none: the data set",
+        aliases=("--data.assets.asset-id",),
+    )  # fmt: skip
     output_asset_id: str | None = option(
         None, "name to write under, so that the usual statistics stay; none: --asset-id"
     )

@@ -72,13 +72,12 @@ def inspect(
         findings.append(Finding("warning", "batch", text, "Build with a smaller stride."))
     if targets:
         rows = _data(config, stored, opener, findings, progress)
-        drawing = _drawing(config, stored, run, stages, rows, findings)
-        picture = draw_plan(drawing)
+        picture = draw_plan(_drawing(config, stored, run, stages, rows, findings))
         for target in targets:
             if target.suffix == ".png":
                 write_bytes(target, picture)
             else:
-                told = plan_page(stored, run, stages, exposed, drawing, picture, tuple(findings))
+                told = plan_page(stored, run, stages, exposed, picture, tuple(findings))
                 write_text(target, render(told))
     return InspectedPlan(stored, run, stages, exposed, targets, tuple(findings))
 

@@ -77,4 +77,4 @@ def coverage_curve(stored: StoredPlan, run: Run, steps: Ints) -> Floats:
 def curve_steps(last: int) -> Ints:
     """Return numbers of steps from 1 to beyond `last`, `last` among them."""
     spaced = np.geomspace(1, max(2, 1.25 * last), CURVE_POINTS).round().astype(np.int64)
-    return np.union1d(spaced, [0, last])
+    return np.union1d(spaced, [last])

@@ -1,16 +1,13 @@
-"""The page of a plan: the picture, its tables, and some episodes to look at closely."""
+"""The page of a plan: its picture and its tables."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from robovalue_ros.contracts.types import Array, Finding
+from robovalue_ros.contracts.types import Finding
 from robovalue_ros.data.plan_files.folder import StoredPlan
 from robovalue_ros.pipelines.plans.look import Run, StageFigures
 from robovalue_ros.plans.document import CONTENT_HASH, HASH
 from robovalue_ros.plans.exposure import Exposure
-from robovalue_ros.report.model import Band, Cell, Report, ReportChapter, ReportEpisode
-from robovalue_ros.report.plan_pictures import DrawnEpisode, DrawnPlan
+from robovalue_ros.report.model import Cell, Report, ReportChapter
 
 CAPTION = (
     "Stages as shares of anchors and of draws; the weight of each anchor; how much of the anchors a "
@@ -51,7 +48,6 @@ def plan_page(
     run: Run,
     stages: tuple[StageFigures, ...],
     exposed: Exposure,
-    drawing: DrawnPlan,
     picture: bytes,
     findings: tuple[Finding, ...],
 ) -> Report:
@@ -75,7 +71,7 @@ def plan_page(
     return Report(
         f"Plan of {meta['repo_id']}",
         f"{exposed.samples} anchors; {exposed.coverage:.0%} of them are seen in {run.steps} steps",
-        tuple(_episode(one) for one in drawing.episodes),
+        (),
         (
             ReportChapter("At a glance", picture=picture, caption=CAPTION),
             ReportChapter("Stages", "", STAGE_HEADS, stage_rows(stages)),
@@ -83,7 +79,6 @@ def plan_page(
             ReportChapter("The plan", "", ("field", "value"), facts),
         ),
         findings,
-        columns=("anchors", "events"),
     )  # fmt: skip
 
 
@@ -92,26 +87,3 @@ def _events(stored: StoredPlan) -> str:
         return "not looked for"
     counts = stored.meta["summary"].get("num_gripper_events_per_episode", {})
     return f"{counts.get('mean', 0):.3g} in an episode, up to {counts.get('max', 0)}"
-
-
-def _episode(drawn: DrawnEpisode) -> ReportEpisode:
-    """Return an episode for the page's viewer: one second stands for one frame."""
-    frames = drawn.frames.astype(np.float64)
-    bands = tuple(
-        Band(float(event), float(event) + 1.0, "event", "error") for event in drawn.events.tolist()
-    )
-    signals = {**drawn.signals, "weight over mean": _held(drawn, drawn.weights),
-               "stage": _held(drawn, drawn.stages)}  # fmt: skip
-    return ReportEpisode(
-        drawn.title, "", None, 1.0, frames, signals=signals,
-        facts={"anchors": len(drawn.anchors), "events": len(drawn.events)},
-        notes="One second on the time axis is one frame.", bands=bands,
-    )  # fmt: skip
-
-
-def _held(drawn: DrawnEpisode, values: Array) -> Array:
-    """Return a number for each frame: that of the last anchor, NaN before the first."""
-    if len(values) == 0:
-        return np.full(len(drawn.frames), np.nan)
-    which = np.searchsorted(drawn.anchors, drawn.frames, side="right") - 1
-    return np.where(which >= 0, np.asarray(values, np.float64)[np.maximum(which, 0)], np.nan)
