@@ -12,7 +12,7 @@ APT_RENDER := libegl1 libegl-mesa0 libgles2 libgl1 libgl1-mesa-dri libglib2.0-0
 APT_VENV := python3-venv
 APT_BROWSER := chromium
 
-.PHONY: help demo test hardening test-gpu lint bench bench-value bench-segment system system-test venv dev clean
+.PHONY: help demo test hardening test-gpu lint bench bench-value bench-segment bench-plans system system-test venv dev clean
 help:
 	@echo "make demo    record, convert and look at episodes of the embedded simulator"
 	@echo "make test    run the whole test suite"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   print the benchmark tables and write docs/benchmarks.md"
 	@echo "make bench-value   write docs/value_study.md: an hour, goes on after an interruption"
 	@echo "make bench-segment   write docs/segment_study.md: half an hour, goes on after an interruption"
+	@echo "make bench-plans   write docs/plan_study.md: a quarter of an hour, goes on after an interruption"
 	@echo "make clean   remove .venv and everything built"
 
 demo: venv
@@ -49,6 +50,9 @@ bench-value: dev
 
 bench-segment: dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.segment_study --write
+
+bench-plans: dev
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.plan_study --write
 
 # The libraries that rendering needs: installed when we are root, else named in one line.
 system:

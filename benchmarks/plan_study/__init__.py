@@ -1,0 +1,1 @@
+"""Measures what sampling plans are worth to a small policy on the embedded simulator."""
