@@ -52,6 +52,7 @@ def _print(result: TokenizerResult, run_name: str) -> None:
     rows = [
         ("recordings", f"{result.recordings} to learn from"),
         ("windows", f"{result.samples}, and {result.held_out} held out"),
+        *([("plan", f"{result.drawn} anchors drawn")] if result.drawn is not None else []),
         ("epochs", f"{training.epochs}, {training.steps} steps"),
     ]
     if training.best_epoch:

@@ -1,7 +1,8 @@
 """Which code sequences a sampling plan draws.
 
 A sequence is of one segment of an episode, and weighs what the anchors in its frames weigh together.
-Side cars say which frames those are; the folder above their `code_indices` names the episode.
+Side cars say which frames those are; the folder above their `code_indices` names the episode, and
+after it the camera where there are several.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def planned_sequences(
     sums = _Sums(plan)
     unplaced = 0
     for at, name in enumerate(names):
-        span, episode = span_of(root, name), plan.episode_of(_video(name))
+        span, episode = span_of(root, name), _episode(plan, name)
         if span is None or episode is None:
             unplaced += 1
             continue
@@ -43,10 +44,19 @@ def planned_sequences(
     return plan.weighted(weights, seed), findings
 
 
-def _video(name: str) -> PurePosixPath:
-    """Return the folder that is called like the episode of a side car."""
+def _episode(plan: TrainingPlan, name: str) -> PlannedEpisode | None:
+    """Return the episode that the folder of a side car is called like, with or without a camera."""
     folder = PurePosixPath(name).parent
-    return folder.parent if folder.name == CODES_FOLDER else folder
+    folder = folder.parent if folder.name == CODES_FOLDER else folder
+    while folder.name:
+        found = plan.episode_of(folder)
+        if found is not None:
+            return found
+        shorter, camera, _ = folder.name.rpartition("_")
+        if not (shorter and camera):
+            return None
+        folder = folder.with_name(shorter)
+    return None
 
 
 class _Sums:

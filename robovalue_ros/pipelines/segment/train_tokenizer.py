@@ -53,7 +53,8 @@ STARTING_SAMPLES = 256
 
 @dataclass(frozen=True)
 class TokenizerResult:
-    """samples, held_out: windows learned from and judged by. told: the best epoch's numbers."""
+    """samples, held_out: windows learned from and judged by. told: the best epoch's numbers. drawn:
+    anchors of the sampling plan that are drawn, None without one."""
 
     training: TrainingResult
     checkpoint: Path
@@ -63,6 +64,7 @@ class TokenizerResult:
     held_out: int
     told: Mapping[str, float]
     findings: tuple[Finding, ...]
+    drawn: int | None = None
 
 
 def train_tokenizer(
@@ -116,7 +118,7 @@ def train_tokenizer(
         training, folder / BEST, network.config, len(opened.files), len(samples),
         0 if held_out is None else len(held_out), _best(folder, training),
         (*split.findings, *findings, *(plan.findings if plan else ()), *left_out,
-         *training.findings),
+         *training.findings), None if drawn is None else len(drawn.samples),
     )  # fmt: skip
 
 
