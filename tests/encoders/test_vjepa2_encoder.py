@@ -185,15 +185,18 @@ def test_folders_are_strict_too(vjepa2_folder: Path, tmp_path: Path) -> None:
     assert build(bare).encoder_id == build(vjepa2_folder).encoder_id
 
 
+@pytest.mark.thorough
 def test_nonsense_in_config_json_is_an_error_with_its_name(
-    vjepa2_folder: Path, clips: Clips, tmp_path: Path
+    vjepa2_folder: Path, clips: Clips, tmp_path: Path, thorough: bool
 ) -> None:
     content = json.loads((vjepa2_folder / "config.json").read_text())
     (tmp_path / "model.safetensors").symlink_to(vjepa2_folder / "model.safetensors")
     path = tmp_path / "config.json"
     refused = 0
-    for key in content:
-        for junk in (None, True, -1, 0, 3, 2.5, "x", [], {"a": 1}):
+    junks = (None, True, -1, 0, 3, 2.5, "x", [], {"a": 1})
+    for place, key in enumerate(content):
+        # Each key three kinds of nonsense, each kind every third key.
+        for junk in junks if thorough else junks[place % 3 :: 3]:
             path.write_text(json.dumps({**content, key: junk}), encoding="utf-8")
             try:
                 vectors = build(tmp_path).encode(clips(1, 4))
@@ -204,7 +207,7 @@ def test_nonsense_in_config_json_is_an_error_with_its_name(
                 assert key == "frames_per_clip"
             else:
                 assert vectors.shape == (1, 24)
-    assert refused > 40
+    assert refused > (40 if thorough else 12)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
