@@ -54,7 +54,7 @@ class ScheduleOptions:
     budget_aware_schedule: bool = option(False, "fit warm-up and decay to the number of steps")
     budget_warmup_ratio: float = option(0.03, "share of the steps that rise", low=0.0, high=1.0)
     budget_min_warmup_steps: int = option(50, "least steps that rise", low=0)
-    freeze_mode: FreezeMode = option("default", "strong: the picture encoder stays as it is")
+    freeze_mode: FreezeMode = option("default", "strong: the encoder stays as it is")
     plan_aware_lr_scale: bool = option(False, "learn slower when a plan's samples repeat often")
     plan_target_effective_repeat: float = option(
         50.0, "repeats of a sample up to which nothing changes", low=1e-9
