@@ -32,6 +32,7 @@ from robovalue_ros.plans.train_setups import train_setup
 
 DEFAULT_PROGRESS = SilentProgress()
 STATES, ACTIONS = "state", "actions"
+AT_ONCE = 65_536  # rows that are brought into double precision together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +116,8 @@ def _of_all(
     found: dict[str, RunningStats] = {}
     if rows.states is not None:
         found[STATES] = RunningStats()
-        found[STATES].add(rows.states[chosen])
+        for first in range(0, len(chosen), AT_ONCE):
+            found[STATES].add(rows.states[chosen[first : first + AT_ONCE]])
     if rows.actions is not None:
         found[ACTIONS] = _window_statistics(rows, rows.actions, index, chosen, horizon, progress)
     _require(rows, bool(found))
