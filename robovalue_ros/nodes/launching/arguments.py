@@ -61,6 +61,8 @@ def command_words(config_type: type, given: Mapping[str, str]) -> list[str]:
             flags.append(flag if _switch(name, value) else f"--no-{flag[2:]}")
         elif _many(spec):
             flags += [flag, *_items(value)]
+        elif spec.type == bool | None:  # of three answers, so it is no switch
+            flags.append(f"{flag}={_switch(name, value)}")
         else:
             # With the sign of equality also a value that begins with a dash is one.
             flags.append(f"{flag}={value}")
