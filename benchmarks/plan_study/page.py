@@ -22,15 +22,16 @@ learning rates, steps and the initial states of its episodes are the same.
 * **Policy**: two hidden layers from one observation to a chunk of actions, L1 loss, AdamW with a warm-up
   and a cosine. It sees the robot's state and where objects and goal are from the hand, not pictures, and
   no progress, stage or time. It plays a part of each chunk, then looks again.
-* **{SHUFFLE}**: no plan; every frame once in each pass. **{AGAIN}**: the same with another seed of the
-  order alone. Whatever lies between these two is chance, and no plan counts that does no more.
-* **time-quantile, event-weighted, value-staged, value-weighted**: plans with options as shipped, save
-  those that the data ask for, and with every frame as a start, so that all rows draw from the same
-  samples. The value model is the project's own, fitted for each seed on the pictures of the kept
-  demonstrations and nothing else.
-* **{TRUTH}**: stages from the simulator's true progress, which no one has outside a simulator. It
-  tells what better value curves could give.
-* **{SHIPPED}**: every second frame, and none whose chunk passes the end.
+* **{SHUFFLE}**: no plan, every frame once in each pass. **{AGAIN}**: the same with another
+  seed of the order alone. A plan that does no more than that does nothing.
+* **Plans**: options as shipped, save those that the data ask for, and with every frame as a start, so that
+  all rows draw from the same samples. The event-weighted plan is the time-quantile one with more weight
+  near gripper events. The value-weighted plan has no stages. The value model is the project's own, fitted
+  for each seed on the pictures of the kept demonstrations and nothing else.
+* **{TRUTH}**: by the simulator's true progress, which no one has outside a simulator. It tells
+  what better value curves could give.
+* **{SHIPPED}**: every second frame, and none whose chunk passes the end, so that a
+  policy never sees how its demonstrations end. What each of the two does is not told apart here.
 
 Task, steps and policy were chosen by the success of shuffling alone, on demonstrations, seeds and initial
 states other than these, so that it lies between 20 and 80 %. Then each row was measured once.
