@@ -152,3 +152,10 @@ def test_a_document_is_one_line_of_sorted_json(shell: Shell) -> None:
     meta = json.loads(text)
     assert text == json.dumps(meta, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert list(np.load("plan/plan_arrays.npz")) == ["anchor_indices", "stage_ids", "weights"]
+
+
+def test_building_says_what_no_window_begins_in(shell: Shell) -> None:
+    words = f"plan build --repo-id {NAME} --num-episodes-keep 10 --out-dir plan"
+    told = shell.run(f"robovalue {words}")
+    assert "no window begins in the last 49 frames" in told and "--valid-start-tail-keep 49" in told
+    assert "no window" not in shell.run(f"robovalue {words}_whole --valid-start-tail-keep 49")

@@ -47,6 +47,11 @@ def build(
         used = plan.meta["anchor_strategy"]["stride_S"]
         text = f"halved from {options.stride_S} to {used}, for {options.least_anchors} anchors"
         findings.append(Finding("note", "stride_S", text))
+    unseen = options.action_horizon - 1 - options.tail
+    if unseen > 0:
+        text = f"no window begins in the last {unseen} frames of an episode"
+        advice = f"--valid-start-tail-keep {options.action_horizon - 1} keeps how tasks are ended."
+        findings.append(Finding("note", "starts", text, advice))
     empty = [k for k, count in enumerate(plan.meta["summary"]["stage_counts"]) if count == 0]
     if empty:
         text = f"stages without anchors: {', '.join(map(str, empty))}"
