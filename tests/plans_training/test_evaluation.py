@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from robovalue_ros.contracts.errors import ConfigError
+from robovalue_ros.data.evaluation_files import METRICS, RESULT, write_evaluation
 from robovalue_ros.plans.checkpoint_ids import NoCheckpoint, checkpoint_folder, checkpoint_id
 from robovalue_ros.plans.evaluation import (
     EvaluationSubject,
@@ -113,3 +118,30 @@ def test_an_expert_that_never_can_is_an_end() -> None:
     with pytest.raises(ConfigError, match="failed on 7 seeds in a row"):
         evaluate(lambda seed: "fail", lambda seed: Rollout(seed, "success"), 1, 0, most_rejected=7)
     assert first_seed(2) == 300_000
+
+
+def test_both_documents_lie_where_older_tools_put_them_and_replace_nothing(tmp_path: Path) -> None:
+    found = evaluate(
+        lambda seed: "fail" if seed % 3 == 0 else "ok",
+        lambda seed: Rollout(seed, "success" if seed % 2 else "timeout", 7),
+        episodes=4, seed=first_seed(0),
+    )  # fmt: skip
+    begun = datetime(2026, 3, 1, 12, 30, 5)
+    folder = write_evaluation(tmp_path, SUBJECT, found, begun, seconds=2.5)
+    assert folder == tmp_path / "eval_result/lift/pi0/clean/k/2026-03-01 12:30:05"
+    metrics = json.loads((folder / METRICS).read_text())
+    assert (metrics["successes"], metrics["episodes"], metrics["eval_time_sec"]) == (2, 4, 2.5)
+    assert metrics["failure_counts"] == {"exception": 0, "other": 1, "timeout": 2}
+    assert (folder / RESULT).read_text().rstrip().endswith("0.5")
+    again = write_evaluation(tmp_path, SUBJECT, found, begun)
+    assert again.name == "2026-03-01 12:30:05_2"
+    assert json.loads((folder / METRICS).read_text()) == metrics
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a\\b"])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    found = evaluate(lambda _: "ok", lambda seed: Rollout(seed, "success"), episodes=1, seed=0)
+    with pytest.raises(ConfigError, match="name of a folder"):
+        write_evaluation(tmp_path, replace(SUBJECT, ckpt_setting=name), found, datetime(2026, 3, 1))
+    assert not list(tmp_path.iterdir())
