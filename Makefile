@@ -32,7 +32,7 @@ test: dev system-test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 hardening: dev system-test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough --thorough
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m 'thorough or at_length' --thorough
 
 test-gpu: dev
 	@$(BIN)/python -m pytest -m gpu

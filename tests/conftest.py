@@ -33,6 +33,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault(name, "1")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only `make hardening` has the time for: twins of cases that always run."""
+    if config.getoption("--thorough"):
+        return
+    left = [item for item in items if item.get_closest_marker("at_length") is None]
+    if len(left) < len(items):
+        config.hook.pytest_deselected(items=sorted(set(items) - set(left), key=items.index))
+        items[:] = left
+
+
 USUAL = os.sched_getscheduler(0), os.sched_getparam(0)
 
 

@@ -78,7 +78,10 @@ def embeddings(folder: Path) -> dict[str, bytes]:
     return found
 
 
-@pytest.fixture(scope="module", params=["progress", "diffusion"])
+@pytest.fixture(
+    scope="module",
+    params=["progress", pytest.param("diffusion", marks=pytest.mark.at_length)],
+)
 def quiet(
     request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path, float]:
