@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.studies import ROOT, content_name
 from robovalue_ros.contracts.config import option
 
-ROOT = Path(__file__).parents[2]
 # What value curves depend on, and what policies do beyond them: code, and fields of StudyConfig.
 VALUE_CODE = (
     "envs/sim/*.py", "robovalue_ros/value/pixels/*.py", "robovalue_ros/value/stream/*.py",
@@ -83,7 +81,4 @@ def policies_folder(config: StudyConfig) -> Path:
 @functools.cache  # a file that somebody changes meanwhile makes no second study
 def _digest(config: StudyConfig, names: tuple[str, ...], code: tuple[str, ...]) -> str:
     chosen = {name: getattr(config, name) for name in names}
-    total = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode())
-    for path in [path for pattern in code for path in sorted(ROOT.glob(pattern))]:
-        total.update(path.read_bytes())
-    return total.hexdigest()[:12]
+    return content_name(chosen, [path for one in code for path in sorted(ROOT.glob(one))])

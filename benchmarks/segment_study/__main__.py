@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-
-from benchmarks.book import print_sheet
 from benchmarks.segment_study.page import page, tables, verdicts
 from benchmarks.segment_study.running import StudyResult, run_study
-from benchmarks.segment_study.settings import ROOT, StudyConfig, settled
+from benchmarks.segment_study.settings import StudyConfig, settled
+from benchmarks.studies import print_study, study_command, study_console, write_page
 from robovalue_ros.cli.console import BarProgress
-from robovalue_ros.cli.options import parse
-from robovalue_ros.contracts.errors import RobovalueError
-from robovalue_ros.data.atomic import write_text
 
 ABOUT = """Measure the segmenter on the embedded simulator: velocity and tokenizer energies beside a
 uniform cut, optical flow and distances to the end.
@@ -24,31 +19,19 @@ WIDTH = 260
 
 def study(config: StudyConfig, command: str) -> StudyResult:
     """Measure, print, and write the page where that was asked for."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = study_console(WIDTH)
     with BarProgress() as progress:
         result = run_study(config, progress)
-    for sheet in tables(config, result, command):
-        print_sheet(sheet, console)
-    for line in verdicts(result):
-        console.print(line, highlight=False)
-    console.print(f"{result.minutes:.1f} CPU minutes", highlight=False)
+    print_study(console, tables(config, result, command), verdicts(result), result.minutes)
     if config.write:
-        target = ROOT / "docs" / "segment_study.md"
-        write_text(target, page(config, result, command))
-        console.print(f"wrote {target}", highlight=False)
+        write_page(console, "segment_study.md", page(config, result, command))
     return result
 
 
 def main(words: list[str] | None = None) -> int:
     """Print the tables."""
-    given = sys.argv[1:] if words is None else words
-    try:
-        config = settled(parse(StudyConfig, given, "python -m benchmarks.segment_study", ABOUT))
-        study(config, " ".join(["python -m benchmarks.segment_study", *given]))
-    except RobovalueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    command = "python -m benchmarks.segment_study"
+    return study_command(words, command, ABOUT, StudyConfig, settled, study)
 
 
 if __name__ == "__main__":

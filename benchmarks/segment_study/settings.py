@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.studies import ROOT, content_name
 from robovalue_ros.contracts.config import option
 
-ROOT = Path(__file__).parents[2]
 CODE = ("envs/sim", "robovalue_ros/segment", "robovalue_ros/backends/trackers")
 OWN_CODE = ("seeing.py",)
 CAMERA = "cam_high"
@@ -70,9 +68,6 @@ def study_folder(config: StudyConfig) -> Path:
         "episodes", "train", "train_seed", "test_seed", "size", "tracks", "fit_seed",
     )  # fmt: skip
     chosen = {name: getattr(config, name) for name in names}
-    total = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode())
     files = [path for folder in CODE for path in sorted((ROOT / folder).glob("*.py"))]
     files += [Path(__file__).with_name(name) for name in OWN_CODE]
-    for path in files:
-        total.update(path.read_bytes())
-    return config.out / total.hexdigest()[:12]
+    return config.out / content_name(chosen, files)

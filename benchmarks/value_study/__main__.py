@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-
 from benchmarks.book import print_sheet
+from benchmarks.studies import study_command, study_console, write_page
 from benchmarks.value_study.page import page
 from benchmarks.value_study.running import run_task
-from benchmarks.value_study.settings import ROOT, StudyConfig, settled
+from benchmarks.value_study.settings import StudyConfig, settled
 from benchmarks.value_study.speed import speed_sheet
 from benchmarks.value_study.tables import TaskSheets, task_sheets
 from robovalue_envs.sim.tasks import find_task
 from robovalue_ros.cli.console import BarProgress
-from robovalue_ros.cli.options import parse
-from robovalue_ros.contracts.errors import RobovalueError
-from robovalue_ros.data.atomic import write_text
 
 ABOUT = """Measure the value stream on the embedded simulator, with controls and verdicts.
 
@@ -30,7 +26,7 @@ WIDTH = 200
 
 def study(config: StudyConfig, command: str) -> list[TaskSheets]:
     """Measure one task after the other and print what is known so far."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = study_console(WIDTH)
     done = []
     for task in config.tasks:
         with BarProgress() as progress:
@@ -45,22 +41,14 @@ def study(config: StudyConfig, command: str) -> list[TaskSheets]:
     speed = speed_sheet(config.speed_frames, config.size)
     print_sheet(speed, console)
     if config.write:
-        target = ROOT / "docs" / "value_study.md"
-        write_text(target, page(config, command, done, [speed]))
-        console.print(f"wrote {target}", highlight=False)
+        write_page(console, "value_study.md", page(config, command, done, [speed]))
     return done
 
 
 def main(words: list[str] | None = None) -> int:
     """Print the tables of every task."""
-    given = sys.argv[1:] if words is None else words
-    try:
-        config = settled(parse(StudyConfig, given, "python -m benchmarks.value_study", ABOUT))
-        study(config, " ".join(["python -m benchmarks.value_study", *given]))
-    except RobovalueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    command = "python -m benchmarks.value_study"
+    return study_command(words, command, ABOUT, StudyConfig, settled, study)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.studies import ROOT, content_name
 from robovalue_ros.contracts.config import option
 
-ROOT = Path(__file__).parents[2]
 CODE = ("robovalue_ros/value/pixels", "robovalue_ros/value/stream", "envs/sim")
 OWN_CODE = ("curves.py", "playing.py")
 DEFAULT_OUT = "build/value_study"
@@ -61,9 +59,6 @@ def task_folder(config: StudyConfig, task: str) -> Path:
     """
     names = ("episodes", "altered", "demo_seed", "test_seed", "fit_seed", "steps", "batch", "size")
     chosen = {name: getattr(config, name) for name in names} | {"task": task}
-    total = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode())
     files = [path for folder in CODE for path in sorted((ROOT / folder).glob("*.py"))]
     files += [Path(__file__).with_name(name) for name in OWN_CODE]
-    for path in files:
-        total.update(path.read_bytes())
-    return config.out / f"{task}-{total.hexdigest()[:12]}"
+    return config.out / f"{task}-{content_name(chosen, files)}"

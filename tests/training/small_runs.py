@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,3 +88,22 @@ def numbers(folder: Path) -> list[dict[str, Any]]:
         for event in read_log(folder / LOG_FILE)
         if event["kind"] in ("step", "epoch")
     ]
+
+
+def in_two_processes(command: list[str], timeout: float) -> list[str]:
+    """Run a command as both ranks of a group over gloo; returns what each said."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "MASTER_PORT": str(port),
+              "MASTER_ADDR": "127.0.0.1"}  # fmt: skip
+    processes = [
+        subprocess.Popen(
+            command, env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=timeout)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    return said

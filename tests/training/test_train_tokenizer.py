@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from moving_points import HEIGHT, WIDTH, write_recording
-from small_runs import numbers
+from small_runs import in_two_processes, numbers
 
 from robovalue_ros.backends.motion_tokenizer import load_tokenizer
 from robovalue_ros.backends.weights_file import read_weights_file
@@ -118,21 +117,7 @@ def test_two_processes_learn_what_one_does(recordings: Path, tmp_path: Path) -> 
     """Over gloo, with dropout and noise, and a last step that leaves one process without samples."""
     words = [recordings, "--epochs", "2", "--batch-size", "8", "--micro-batch", "4",
              "--samples-per-epoch", "26", "--log-interval", "1", *SMALL]  # fmt: skip
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "MASTER_PORT": str(port),
-              "MASTER_ADDR": "127.0.0.1"}  # fmt: skip
-    processes = [
-        subprocess.Popen(
-            command(*words, "--out", tmp_path / "two"),
-            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    said = [process.communicate(timeout=PATIENT)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    said = in_two_processes(command(*words, "--out", tmp_path / "two"), PATIENT)
     assert "best epoch" in said[0] and "best epoch" not in said[1]
     assert (
         main(["segment", "train-tokenizer", *map(str, words), "--out", str(tmp_path / "one")]) == 0

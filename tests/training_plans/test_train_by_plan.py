@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from planned_sets import LENGTHS, build, run, write_codes, write_episodes, write_tracks
-from small_runs import numbers
+from small_runs import in_two_processes, numbers
 
 from robovalue_ros.backends.weights_file import read_weights_file
 from robovalue_ros.data.plan_files.folder import read_plan, write_plan
@@ -90,21 +87,9 @@ def test_the_flags_of_older_trainings(place: Path, capsys: pytest.CaptureFixture
 def test_two_processes_learn_what_one_does(place: Path) -> None:
     """Over gloo; each step's micro-batches are shared out, so none is seen twice."""
     words = (*TOKENIZER, *PLAN, "--micro-batch", "4", "--num-train-steps", "9")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "MASTER_PORT": str(port),
-              "MASTER_ADDR": "127.0.0.1"}  # fmt: skip
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "robovalue_ros.cli.main", *words, "--exp-name", "two"],
-            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    said = [process.communicate(timeout=PATIENT)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    in_two_processes(
+        [sys.executable, "-m", "robovalue_ros.cli.main", *words, "--exp-name", "two"], PATIENT
+    )
     assert run(*words, "--exp-name", "one") == 0
     for alone, together in zip(*(numbers(RUNS / n) for n in ("one", "two")), strict=True):
         assert together.pop("kind") == alone.pop("kind")
